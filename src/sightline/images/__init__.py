@@ -1,0 +1,6 @@
+"""Bytes to pixels: the only place where pixels are born. Needs numpy, Pillow and simplejpeg; never torch."""
+
+from sightline.images.decoding import MAX_PIXELS, Header, Pixels, decode, sniff
+from sightline.images.reading import ImageReader, resolve_root
+
+__all__ = ["MAX_PIXELS", "Header", "ImageReader", "Pixels", "decode", "resolve_root", "sniff"]

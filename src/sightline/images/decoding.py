@@ -1,0 +1,178 @@
+"""Encoded bytes to native pixels, and what a header says without decoding.
+
+Native means: nothing is rotated, scaled or flattened here. What to do about orientation, alpha, colour and depth is
+the preprocessing contract's choice, so the same file gives the same pixels in every stage.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import simplejpeg
+from PIL import Image, ImageFile, UnidentifiedImageError
+
+from sightline.errors import DecodeError
+
+MAX_PIXELS = 178_956_970
+"""Images with more pixels are refused: a few kilobytes can claim to be terabytes. Pillow's own error limit."""
+
+_MAGIC: tuple[tuple[bytes, str], ...] = (
+    (b"\xff\xd8\xff", "jpeg"),
+    (b"\x89PNG\r\n\x1a\n", "png"),
+    (b"GIF87a", "gif"),
+    (b"GIF89a", "gif"),
+    (b"BM", "bmp"),
+    (b"II*\0", "tiff"),
+    (b"MM\0*", "tiff"),
+    (b"\0\0\0\x0cjP  ", "jp2"),
+    (b"P4", "ppm"), (b"P5", "ppm"), (b"P6", "ppm"),
+)  # fmt: skip
+_PILLOW_FORMATS = {"jpeg": "JPEG", "png": "PNG", "gif": "GIF", "bmp": "BMP", "tiff": "TIFF", "webp": "WEBP",
+                   "jp2": "JPEG2000", "ppm": "PPM"}  # fmt: skip
+_ORIENTATION_TAG = 0x0112
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What the first bytes of an image say."""
+
+    codec: str
+    """Sniffed from magic bytes, never from the file's name: jpeg | png | gif | bmp | tiff | webp | jp2 | ppm | raw."""
+    width: int
+    """Pixels, as stored (before any rotation)."""
+    height: int
+    mode: str
+    """Pillow's mode of the stored image: L, RGB, P, CMYK, I;16, RGBA, …"""
+    bits: int
+    """Stored depth of one channel."""
+    exif_orientation: int | None
+    """1 … 8, or None where the file says nothing (or something illegal)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pixels:
+    """Decoded, native pixels."""
+
+    values: np.ndarray[Any, Any]
+    """height × width × channels; uint8, or uint16 where `bits` is 16. Channels: 1 grey, 2 grey + alpha, 3 RGB, 4 RGBA."""
+    bits: int
+    """8 or 16: the depth the values are to be scaled by."""
+    orientation: int = 1
+    """EXIF orientation 1 … 8 that has NOT been applied."""
+
+
+def codec_of(head: bytes) -> str:
+    """Codec named by the first 16 bytes. Raises DecodeError when they belong to no known image format."""
+    if not head:
+        raise DecodeError("empty file (0 bytes)")
+    for magic, codec in _MAGIC:
+        if head.startswith(magic):
+            return codec
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "webp"
+    raise DecodeError(f"not an image: begins with {head[:12]!r}")
+
+
+def sniff(source: bytes | io.BufferedIOBase) -> Header:
+    """Header of an encoded image without decoding its pixels. Raises DecodeError with a short reason."""
+    stream = io.BytesIO(source) if isinstance(source, bytes) else source
+    head = stream.read(26)
+    codec = codec_of(head)
+    stream.seek(0)
+    with _opened(stream, codec) as image:
+        return Header(codec, image.width, image.height, image.mode, _bits(image, head), _orientation(image))
+
+
+def decode(data: bytes) -> Pixels:
+    """Native pixels of an encoded image; of an animation the first frame.
+
+    Palette images become RGB(A), CMYK and YCbCr become RGB, 1-bit becomes 8-bit grey, 16-bit grey stays 16-bit.
+    Raises DecodeError for anything that cannot be decoded completely: a truncated file is not half an image.
+    """
+    codec = codec_of(data[:16])
+    if codec == "jpeg":
+        pixels = _decode_jpeg(data)
+        if pixels is not None:
+            return pixels
+    return _decode_with_pillow(data, codec)
+
+
+def _decode_jpeg(data: bytes) -> Pixels | None:
+    # simplejpeg and Pillow carry the same engine (libjpeg-turbo) and give the same pixels; simplejpeg saves the
+    # 150 µs that Pillow spends on copying. What it refuses (CMYK, any irregularity) Pillow judges.
+    try:
+        height, width, colorspace, _ = simplejpeg.decode_jpeg_header(data)
+        if height * width > MAX_PIXELS or colorspace not in {"YCbCr", "Gray"}:
+            return None
+        values = simplejpeg.decode_jpeg(data, colorspace="GRAY" if colorspace == "Gray" else "RGB", strict=True)
+    except ValueError:
+        return None
+    orientation = 1
+    if b"Exif\0\0" in data[:4096]:
+        with _opened(io.BytesIO(data), "jpeg") as image:
+            orientation = _orientation(image) or 1
+    return Pixels(values, 8, orientation)
+
+
+def _decode_with_pillow(data: bytes, codec: str) -> Pixels:
+    with _opened(io.BytesIO(data), codec) as image:
+        bits = _bits(image, data[:26])
+        if bits == 16 and not image.mode.startswith("I;16"):
+            raise DecodeError(f"16-bit {image.mode} {codec} is not supported: it would be cut to 8 bits unseen")
+        if bits > 16:
+            raise DecodeError(f"{bits}-bit pixels (mode {image.mode}) are not supported")
+        orientation = _orientation(image) or 1
+        try:
+            image.load()
+            if bits == 16:
+                grey = np.asarray(image).astype(np.uint16)
+                return Pixels(grey[:, :, None], 16, orientation)
+            flat = image.convert(_target_mode(image))
+        except (OSError, SyntaxError, ValueError, struct.error, EOFError, IndexError) as e:
+            raise DecodeError(f"damaged {codec}: {e}") from None
+    values = np.asarray(flat)
+    return Pixels(values[:, :, None] if values.ndim == 2 else values, 8, orientation)
+
+
+def _target_mode(image: Image.Image) -> str:
+    has_alpha = image.mode in {"RGBA", "LA", "PA", "La", "RGBa"} or "transparency" in image.info
+    if image.mode in {"1", "L", "LA", "La"}:
+        return "LA" if has_alpha else "L"
+    return "RGBA" if has_alpha else "RGB"
+
+
+def _opened(stream: io.BufferedIOBase | io.BytesIO, codec: str) -> Image.Image:
+    try:
+        image: ImageFile.ImageFile = Image.open(stream, formats=[_PILLOW_FORMATS[codec]])
+    except Image.DecompressionBombError:
+        raise DecodeError(f"more than {MAX_PIXELS:,} pixels") from None
+    except UnidentifiedImageError:
+        raise DecodeError(f"damaged {codec}: the header cannot be read") from None
+    except (OSError, SyntaxError, ValueError, struct.error, EOFError, IndexError) as e:
+        raise DecodeError(f"damaged {codec}: {e}") from None
+    if image.width * image.height > MAX_PIXELS:
+        raise DecodeError(f"{image.width} × {image.height} is more than {MAX_PIXELS:,} pixels")
+    return image
+
+
+def _bits(image: Image.Image, head: bytes) -> int:
+    if image.format == "PNG" and len(head) > 24 and head[24] == 16:
+        return 16  # Pillow opens 16-bit RGB as 8-bit "RGB"; the IHDR chunk tells
+    if image.mode.startswith("I;16"):
+        return 16
+    if image.format == "TIFF":
+        stored = image.tag_v2.get(258, (8,))  # type: ignore[attr-defined]
+        return max(max(stored), 8) if isinstance(stored, tuple) else max(int(stored), 8)
+    return 32 if image.mode in {"I", "F"} else 8
+
+
+def _orientation(image: Image.Image) -> int | None:
+    try:
+        value = image.getexif().get(_ORIENTATION_TAG)
+    except (OSError, SyntaxError, ValueError, struct.error):
+        return None  # unreadable EXIF says nothing about the pixels
+    return int(value) if isinstance(value, int) and 1 <= value <= 8 else None
