@@ -56,7 +56,19 @@ class MissingExtraError(SightlineError):
     """An optional dependency is not installed."""
 
     def __init__(self, package: str, extra: str, purpose: str) -> None:
-        super().__init__(f"{purpose} needs {package}, which is not installed. Install it: pip install 'sightline[{extra}]'")
+        super().__init__(
+            f"{purpose} needs {package}, which is not installed. Install it: pip install 'sightline[{extra}]'"
+        )
+
+
+_EXTRAS = {"torch": "train", "torchvision": "train", "timm": "train", "plotly": "report", "jinja2": "report",
+           "sklearn": "digits", "pandas": "pandas"}  # fmt: skip
+
+
+def extra_needed(error: ModuleNotFoundError, purpose: str) -> MissingExtraError | None:
+    """What to tell a person whose `purpose` failed on an import, or None when no extra of Sightline has the package."""
+    package = (error.name or "").partition(".")[0]
+    return MissingExtraError(package, _EXTRAS[package], purpose) if package in _EXTRAS else None
 
 
 def did_you_mean(got: str, known: Iterable[str]) -> str:
