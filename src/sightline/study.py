@@ -78,6 +78,11 @@ class Study:
         return self.directory / "findings.parquet"
 
     @property
+    def checklist_path(self) -> Path:
+        """checklist.json."""
+        return self.directory / "checklist.json"
+
+    @property
     def runs_path(self) -> Path:
         """Directory of the runs."""
         return self.directory / "runs"
