@@ -174,7 +174,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as e:  # noqa: BLE001 — the border: a defect keeps its traceback and has its own exit code
         return _defect(e, is_json)
     if is_json:
-        print(json.dumps(outcome.facts, ensure_ascii=False, allow_nan=False))  # noqa: T201
+        print(json.dumps(outcome.to_json(), ensure_ascii=False, allow_nan=False))  # noqa: T201
     else:
         print(*outcome.lines(), sep="\n", flush=True)  # noqa: T201
     return 0 if outcome.is_good else 2
@@ -184,7 +184,7 @@ def _apply(verb: str, options: dict[str, Any]) -> Outcome:
     try:
         from sightline import pipeline
 
-        return pipeline.VERBS[verb](**options)
+        return pipeline.verb(verb)(**options)
     except ModuleNotFoundError as e:
         raise extra_needed(e, f"sightline {verb}") or e from None
 

@@ -1,0 +1,108 @@
+"""The verb `run`: the whole job on a source, one line a stage."""
+
+from __future__ import annotations
+
+import time as clock
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from sightline import indexing
+from sightline.digests import digest_of_rows
+from sightline.errors import RecipeError
+from sightline.ledger import Ledger
+from sightline.metrics import Score
+from sightline.pipeline import data, models, page
+from sightline.pipeline.outcome import Outcome
+from sightline.pipeline.results import Results, checkpoint_of
+from sightline.samples import SampleTable
+from sightline.splits import Splits
+from sightline.study import Study
+
+
+def run(source: str, study: str | Path, *, limit: float | None = None, classes: Sequence[str] | None = None,
+        group: Sequence[str] = (), time: str | None = None, by: str | None = None, val: float | str | None = None,
+        recipe: str | None = None, changes: Sequence[str] = (), pretrained: bool = False, device: str = "auto",
+        resume: bool = False, note: str | None = None, tell: Callable[[str], None] = print) -> Outcome:  # fmt: skip
+    """The number and the page behind it: index, split, audit, check, train, evaluate and report, in this order.
+
+    What the study holds already is kept where it is still true: the table while the source is the same, the split
+    while the table is and no other is asked for. `tell` gets a line for each stage as it ends. Raises LedgerError
+    before the training when the look at the test split will need a note, RecipeError when the checklist fails.
+    """
+    home = Path(study)
+    reading: dict[str, Any] = {"limit": limit, "classes": classes, "group": tuple(group), "time": time}
+    fitting: dict[str, Any] = {"recipe": recipe, "changes": changes, "pretrained": pretrained, "device": device}
+
+    def stage(work: Callable[[], Outcome]) -> Outcome:
+        start = clock.monotonic()
+        outcome = work()
+        seconds = clock.monotonic() - start
+        tell(f"{outcome}{f' · {seconds:.0f} s' if seconds >= 0.5 else ''}")
+        return outcome
+
+    stage(lambda: _index(source, home, reading))
+    stage(lambda: _split(home, by, val))
+    stage(lambda: data.audit(home))
+    _require_look(home, note)
+    checked = stage(lambda: models.check(home, **fitting))
+    if not checked.is_good:
+        raise RecipeError("\n".join(["The checklist fails, so nothing was trained:", *_failures(checked)]))
+    stage(lambda: models.train(home, **fitting, resume=resume))
+    evaluated = stage(lambda: models.evaluate(home, note=note, device=device))
+    reported = stage(lambda: page.report(home))
+    scores = Results(checkpoint_of(home)).read()
+    facts = {**evaluated.facts, "report": str(reported.wrote)}
+    return Outcome(verb="run", summary=f"{_headline(scores)} · {reported.wrote}", facts=facts, is_chain=True)
+
+
+def _index(source: str, home: Path, reading: dict[str, Any]) -> Outcome:
+    if home.exists():
+        Study.create(home)
+    samples = indexing.index(source, **reading)
+    if (home / "samples.parquet").exists() and (home / "classes.parquet").exists():
+        old = Study.open(home).read_samples()
+        if _same_source(old, samples) and not _changed_since(old, (home / "samples.parquet").stat().st_mtime):
+            return Outcome(verb="index", summary=f"{data.described(old)} · unchanged, kept")
+    return data.write_samples(home, source, samples)
+
+
+def _same_source(old: SampleTable, new: SampleTable) -> bool:
+    if (old.digest, dict(old.roots), dict(old.subset), old.name) != (new.digest, dict(new.roots), dict(new.subset), new.name):
+        return False
+    return digest_of_rows(old.table.select(["image"])) == digest_of_rows(new.table.select(["image"]))
+
+
+def _changed_since(samples: SampleTable, moment: float) -> bool:
+    """Whether a file of the source was written after `moment`: equal names and sizes are not yet equal pixels."""
+    reader = samples.reader()
+    paths = {reader.path(i) for i in range(len(samples))}
+    return any(path.exists() and path.stat().st_mtime > moment for path in paths)
+
+
+def _split(home: Path, by: str | None, val: float | str | None) -> Outcome:
+    study = Study.open(home)
+    if by is None and val is None and study.splits_path.exists():
+        old = Splits.read(study.splits_path)
+        if old.samples_digest == study.read_samples().digest:
+            return data.split_outcome(study, old, kept=True)
+    return data.split(home, by=by, val=val)
+
+
+def _require_look(home: Path, note: str | None) -> None:
+    """An hour of training should not end in a refusal: the note is asked for before."""
+    study = Study.open(home)
+    sealed = Splits.read(study.splits_path).test
+    if sealed is not None:
+        Ledger(study.ledger_path).require(sealed, note)
+
+
+def _failures(checked: Outcome) -> list[str]:
+    return [f"  {c['name']}: {c['message']} {c['todo']}" for c in checked.facts["checks"] if c["level"] == "fail"]
+
+
+def _headline(scores: dict[str, Score]) -> str:
+    score = scores.get("test") or scores["val"]
+    origin = "selected on val, there is no test set" if score.look is None else f"look {score.look} at the test set"
+    return f"{score.split} top-1 {replace(score.top1, look=None)} · {origin}"

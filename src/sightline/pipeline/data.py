@@ -1,0 +1,130 @@
+"""The verbs of the data layer, applied to a study: index, split, audit, datasets. None of them needs torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow.compute as pc
+
+from sightline import audits, catalog, indexing
+from sightline import splits as splitting
+from sightline.audits import Findings
+from sightline.errors import DataError
+from sightline.pipeline.outcome import Outcome
+from sightline.samples import SampleTable
+from sightline.splits import Splits
+from sightline.study import Study
+
+
+def index(source: str, study: str | Path, *, limit: float | None = None, classes: Sequence[str] | None = None,
+          group: Sequence[str] = (), time: str | None = None, name: str | None = None) -> Outcome:  # fmt: skip
+    """List the samples of a source into the study's samples.parquet and classes.parquet."""
+    if Path(study).exists():
+        Study.create(study)  # a directory of other things is refused before the source is listed
+    samples = indexing.index(source, name=name, limit=limit, classes=classes, group=tuple(group), time=time)
+    return write_samples(study, source, samples)
+
+
+def write_samples(study: str | Path, source: str, samples: SampleTable) -> Outcome:
+    """Write a table that `indexing.index` made of `source` into a study."""
+    home = Study.create(study)
+    home.write_samples(samples)
+    home.record(name=samples.name, source=str(source))
+    unreadable = len(samples) - int(samples.is_ok.sum())
+    facts = {"samples": len(samples), "classes": len(samples.classes), "unreadable": unreadable,
+             "subset": dict(samples.subset)}  # fmt: skip
+    return Outcome(verb="index", summary=described(samples), facts=facts, wrote=home.samples_path, digest=samples.digest)
+
+
+def described(samples: SampleTable) -> str:
+    """Counts of images, classes, groups and unreadable files, in one line."""
+    unreadable = len(samples) - int(samples.is_ok.sum())
+    unlabelled = len(samples) - int(samples.is_labelled.sum())
+    parts = [f"{len(samples):,} images", f"{len(samples.classes):,} classes"]
+    groups = samples.table["groups"].combine_chunks().drop_null().flatten()
+    if len(groups):
+        pairs = sorted(set(zip(groups.field("kind").to_pylist(), groups.field("id").to_pylist(), strict=True)))
+        kinds = [kind for kind, _ in pairs]
+        parts += [f"{kinds.count(kind):,} × {kind}" for kind in sorted(set(kinds))]
+    parts += [f"{unlabelled:,} unlabelled"] if unlabelled else []
+    parts += [f"{unreadable:,} unreadable, listed"] if unreadable else []
+    parts += [f"subset: {', '.join(f'{k} {v}' for k, v in samples.subset.items())}"] if samples.subset else []
+    return " · ".join(parts)
+
+
+def split(study: str | Path, *, by: str | None = None, val: float | str | None = None, test: float | None = None,
+          seed: int = 0, group: Sequence[str] = (), folds: int = 0) -> Outcome:  # fmt: skip
+    """Assign the study's samples to train, val and a sealed test, after the first full read of the images."""
+    home = Study.open(study)
+    samples = read_hashed(home)
+    splits = splitting.split(samples, by=by or "auto", val=val, test=test, seed=seed, group=tuple(group), folds=folds)
+    splits.write(home.splits_path)
+    home.record_artifact("splits", splits.digest)
+    return split_outcome(home, splits, kept=False)
+
+
+def split_outcome(home: Study, splits: Splits, *, kept: bool) -> Outcome:
+    """What `split` says of an assignment that it made, or kept."""
+    sizes: dict[str, int | None] = {
+        "train": len(splits.train),
+        "val": None if splits.val is None else len(splits.val),
+        "test": None if splits.test is None else splits.test.n,
+    }
+    counts = [f"{name} {n:,}{', sealed' if name == 'test' else ''}" for name, n in sizes.items() if n is not None]
+    parts = [f"by {splits.how['by']}", *counts, *(["no test: results are selected on val"] if splits.test is None else [])]
+    return Outcome(verb="split", summary=" · ".join([*parts, *(["kept"] if kept else [])]),
+                   facts={"splits": sizes, "how": dict(splits.how)}, wrote=home.splits_path, digest=splits.digest)  # fmt: skip
+
+
+def audit(study: str | Path, *, checks: Sequence[str] | None = None) -> Outcome:
+    """Look for what makes numbers lie; running some checks again replaces only their rows."""
+    home = Study.open(study)
+    samples = read_hashed(home)
+    splits = read_splits(home, samples) if home.splits_path.exists() else None
+    new = audits.audit(samples, splits, checks=checks)
+    findings = Findings.read(home.findings_path).merge(new) if checks and home.findings_path.exists() else new
+    findings.write(home.findings_path)
+    home.record_artifact("findings", findings.digest)
+    levels = {level: pc.sum(pc.equal(findings.table["level"], level)).as_py() or 0 for level in ("error", "warning", "info")}
+    return Outcome(verb="audit", summary=summary_of(findings), facts={"findings": findings.table.num_rows, "levels": levels},
+                   wrote=home.findings_path, digest=findings.digest)  # fmt: skip
+
+
+def summary_of(findings: Findings) -> str:
+    """Number of findings by check, the gravest first."""
+    rows: dict[tuple[int, str], int] = {}
+    for check, level in zip(findings.table["check"].to_pylist(), findings.table["level"].to_pylist(), strict=True):
+        key = (("error", "warning", "info").index(level), check)
+        rows[key] = rows.get(key, 0) + 1
+    words = ("error", "warning", "note")
+    parts = [f"{n} {words[level]}{'s' if n > 1 else ''} ({check})" for (level, check), n in sorted(rows.items())]
+    return " · ".join(parts) or "nothing found"
+
+
+def datasets(*, name: str | None = None) -> Outcome:
+    """Cards of the known datasets, or of one."""
+    found: Any = catalog.datasets(name) if name else catalog.datasets()
+    cards = [found] if name else list(found)
+    lines = tuple(str(card) for card in cards)
+    return Outcome(verb="datasets", summary=f"{len(cards)} known", facts={"datasets": [c.to_json() for c in cards]},
+                   details=lines)  # fmt: skip
+
+
+def read_hashed(home: Study) -> SampleTable:
+    """The study's samples after the first full read, which is stored so that it happens once."""
+    samples = home.read_samples()
+    hashed = samples.hashed()
+    if hashed is not samples:
+        home.write_samples(hashed)
+    return hashed
+
+
+def read_splits(home: Study, samples: SampleTable) -> Splits:
+    """The study's splits. Raises DataError when there are none or they were made for other samples."""
+    splits = Splits.read(home.need(home.splits_path, "split"))
+    if splits.samples_digest != samples.digest:
+        raise DataError(f"{home.splits_path} was made for other samples than {home.samples_path} holds now. "
+                        f"Assign them again: sightline split {home.directory}")
+    return splits

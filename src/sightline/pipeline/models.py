@@ -1,0 +1,164 @@
+"""The verbs that need torch, applied to a study: check, train, predict, evaluate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from sightline import checks, evaluation, inference, training
+from sightline.artifacts import write_bytes, write_json
+from sightline.audits import Findings
+from sightline.checklist import Checklist
+from sightline.digests import digest_of, sha256_file
+from sightline.errors import DataError, SplitError
+from sightline.images import is_image_name
+from sightline.metrics import Score
+from sightline.pipeline.data import read_hashed, read_splits
+from sightline.pipeline.outcome import Outcome
+from sightline.pipeline.recipe import recipe_for
+from sightline.pipeline.results import Results, checkpoint_of
+from sightline.predictions import Predictions
+from sightline.runs import Run
+from sightline.study import Study
+
+
+def check(study: str | Path, *, recipe: str | None = None, changes: Sequence[str] = (), pretrained: bool = False,
+          device: str = "auto") -> Outcome:  # fmt: skip
+    """Go through the checklist before training."""
+    home = Study.open(study)
+    samples = read_hashed(home)
+    splits = read_splits(home, samples)
+    choice = recipe_for(samples, recipe, changes, pretrained=pretrained)
+    checklist = checks.check(choice.recipe, samples, splits, device=device)
+    value = checklist.to_json()
+    write_json(home.checklist_path, value)
+    home.record_artifact("checklist", digest_of(value))
+    return Outcome(verb="check", summary=_summary_of(checklist), facts=value, wrote=home.checklist_path,
+                   digest=digest_of(value), details=tuple(str(checklist).splitlines()), is_good=checklist.is_good)  # fmt: skip
+
+
+def _summary_of(checklist: Checklist) -> str:
+    levels = [c.level for c in checklist.checks]
+    parts = [f"{levels.count('pass')} of {len(levels)} pass"]
+    parts += [f"{level}: {c.message}" for level in ("fail", "warn") for c in checklist.checks if c.level == level][:3]
+    return " · ".join(parts)
+
+
+def train(study: str | Path, *, recipe: str | None = None, changes: Sequence[str] = (), pretrained: bool = False,
+          device: str = "auto", resume: bool = False) -> Outcome:  # fmt: skip
+    """Fit a recipe to the training split."""
+    home = Study.open(study)
+    samples = read_hashed(home)
+    splits = read_splits(home, samples)
+    choice = recipe_for(samples, recipe, changes, pretrained=pretrained)
+    run = training.train(choice.recipe, samples, splits, out=home.runs_path, device=device, resume=resume)
+    home.record(latest_run=run.directory.name)
+    facts = {"run": str(run.directory), "best": str(run.best), "recipe": choice.recipe.to_json(), "reason": choice.reason,
+             **_reached(run)}  # fmt: skip
+    return Outcome(verb="train", summary=f"{choice.recipe} ({choice.reason}) · {_progress_of(run)}", facts=facts,
+                   wrote=run.directory, digest=run.digest)  # fmt: skip
+
+
+def _reached(run: Run) -> dict[str, Any]:
+    epochs = [line for line in run.log() if line["kind"] == "epoch"]
+    val = [line["val_top1"] for line in epochs if line.get("val_top1") is not None]
+    return {
+        "epochs": len(epochs),
+        "best_val_top1": max(val, default=None),
+        "images_per_s": epochs[-1]["images_per_s"] if epochs else None,
+        "wait_share": epochs[-1]["wait_share"] if epochs else None,
+    }
+
+
+def _progress_of(run: Run) -> str:
+    reached = _reached(run)
+    parts = [f"{reached['epochs']} epochs"]
+    if reached["images_per_s"] is not None:
+        parts.append(f"{reached['images_per_s']:,.0f} img/s, loader wait {100 * reached['wait_share']:.1f} %")
+    if reached["best_val_top1"] is not None:
+        parts.append(f"best val top-1 {100 * reached['best_val_top1']:.1f} %")
+    return " · ".join(parts)
+
+
+def predict(model: str | Path, sources: Sequence[str], *, out: str = "predictions.parquet",
+            device: str = "auto") -> Outcome:  # fmt: skip
+    """Classes and probabilities for images, or for every image in folders, written to `out` (.parquet or .csv)."""
+    path = Path(out)
+    if path.suffix not in {".parquet", ".csv"}:
+        raise DataError(f"--out must end in .parquet or .csv, got {out!r}.")
+    images = [image for source in sources for image in _images_of(Path(source))]
+    predictions = inference.load(checkpoint_of(model), device=device).predict(images)
+    if path.suffix == ".csv":
+        write_bytes(path, predictions.to_pandas().to_csv(index=False).encode())
+    else:
+        predictions.write(path)
+    bad = int((~predictions.is_valid).sum())
+    lines = [
+        f"{key}  {' · '.join(f'{g.name} {100 * g.probability:.1f} %' for g in guesses) or status}"
+        for key, guesses, status in zip(predictions.keys, predictions.top(3), predictions.status, strict=True)
+    ]
+    more = [f"… {len(lines) - 10:,} more in {path}"] if len(lines) > 10 else []
+    listed = f" · {bad:,} unreadable, listed" if bad else ""
+    return Outcome(verb="predict", summary=f"{len(predictions):,} images{listed}", wrote=path, digest=predictions.digest,
+                   facts={"images": len(predictions), "unreadable": bad}, details=(*lines[:10], *more))  # fmt: skip
+
+
+def _images_of(source: Path) -> list[Path]:
+    if source.is_file():
+        return [source]
+    if not source.is_dir():
+        raise DataError(f"{source} does not exist. Give images, or folders of images.")
+    found = sorted(p for p in source.rglob("*") if p.is_file() and is_image_name(p.name))
+    if not found:
+        raise DataError(f"{source} holds no images.")
+    return found
+
+
+def evaluate(study: str | Path, models: Sequence[str] = (), *, split: str | None = None, note: str | None = None,
+             device: str = "auto") -> Outcome:  # fmt: skip
+    """Score checkpoints on val, and on test with one look for all of them, and write the scores beside each."""
+    home = Study.open(study)
+    samples = read_hashed(home)
+    splits = read_splits(home, samples)
+    checkpoints = [checkpoint_of(m) for m in models or [home.directory]]
+    parts = {"val": splits.val, "test": splits.test}
+    if split is not None and parts[split] is None:
+        raise SplitError(f"{home.directory} has no {split} split. Make one: sightline split {home.directory} --{split} 0.1")
+    findings = Findings.read(home.findings_path) if home.findings_path.exists() else None
+    scored: dict[Path, dict[str, Score]] = {c: {} for c in checkpoints}
+    for name, part in parts.items():
+        if part is None or split not in {None, name}:
+            continue
+        is_sealed = name == "test"
+        scores = evaluation.evaluate(checkpoints, samples, part, ledger=home.ledger_path if is_sealed else None,
+                                     note=note if is_sealed else None, findings=findings, device=device)  # fmt: skip
+        for checkpoint, score in zip(checkpoints, scores, strict=True):
+            scored[checkpoint][name] = score
+            Results(checkpoint).write({name: score})  # after each split: a look is never lost to what follows
+    return _evaluated(home, scored)
+
+
+def _evaluated(home: Study, scored: Mapping[Path, Mapping[str, Score]]) -> Outcome:
+    first, *others = scored
+    facts = facts_of(home, first, scored[first])
+    if others:
+        facts["models"] = [{"model": str(c), **facts_of(home, c, scored[c])} for c in scored]
+    lines = [f"{c.parent.name}/{c.name}  {score}" for c in scored for score in scored[c].values()]
+    path = Results(first).scores_path
+    headline = scored[first].get("test") or scored[first]["val"]
+    return Outcome(verb="evaluate", summary=str(headline), facts=facts, details=tuple(lines), wrote=path,
+                   digest=sha256_file(path))  # fmt: skip
+
+
+def facts_of(home: Study, checkpoint: Path, scores: Mapping[str, Score]) -> dict[str, Any]:
+    """What `evaluate` and `run` tell programs: the scores by split, the report's path, the digests behind the numbers."""
+    about = home.about["artifacts"]
+    any_score = next(iter(scores.values()))
+    digests = {**about, **{k: v for k, v in any_score.digests.items() if k not in {"predictions", "split"}},
+               "checkpoint": sha256_file(checkpoint)}  # fmt: skip
+    splits = {name: {k: v for k, v in s.to_json().items() if k not in {"confusion", "environment"}} for name, s in scores.items()}
+    return {"splits": splits, "report": str(home.report_path) if home.report_path.exists() else None, "digests": digests}
+
+
+__all__ = ["Predictions", "check", "evaluate", "facts_of", "predict", "train"]
