@@ -1,0 +1,21 @@
+"""Metrics: pure functions of `Predictions` that return `Estimate(value, low, high, n)`. Needs no torch."""
+
+from sightline.metrics.estimates import Estimate, wilson
+from sightline.metrics.measures import calibration, confusion, credit, ece, nll, per_class, top1, top5, topk
+from sightline.metrics.score import Score, score
+
+__all__ = [
+    "Estimate",
+    "Score",
+    "calibration",
+    "confusion",
+    "credit",
+    "ece",
+    "nll",
+    "per_class",
+    "score",
+    "top1",
+    "top5",
+    "topk",
+    "wilson",
+]
