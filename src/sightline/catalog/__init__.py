@@ -1,0 +1,48 @@
+"""Cards of published datasets, and the verb `datasets`."""
+
+from __future__ import annotations
+
+from typing import overload
+
+from sightline.catalog import cifar, digits, imagenet, mnist
+from sightline.catalog.card import Card, Figure, PublishedStatistics
+from sightline.errors import DataError, did_you_mean
+from sightline.formats import Listing
+
+CATALOG = (digits.DIGITS, mnist.MNIST, mnist.FASHION_MNIST, cifar.CIFAR10, imagenet.IMAGENETTE, imagenet.IMAGENET_1K)
+
+__all__ = ["CATALOG", "Card", "Figure", "PublishedStatistics", "datasets", "recognise"]
+
+
+@overload
+def datasets() -> tuple[Card, ...]: ...
+@overload
+def datasets(name: str) -> Card: ...
+def datasets(name: str | None = None) -> Card | tuple[Card, ...]:
+    """The cards of all datasets, or of one. Raises DataError for a name that is not in the catalog."""
+    if name is None:
+        return CATALOG
+    for card in CATALOG:
+        if card.name == name:
+            return card
+    raise DataError(f"The catalog has no dataset {name!r}.{did_you_mean(name, [c.name for c in CATALOG])}")
+
+
+def recognise(listing: Listing) -> Card | None:
+    """The card of a listing, known by its content: sizes and first labels of an array, class ids of a folder tree."""
+    return next((card for card in CATALOG if _is(card, listing)), None)
+
+
+def _is(card: Card, listing: Listing) -> bool:
+    if listing.layout == "class folders":
+        return bool(card.class_ids) and set(card.class_ids) == set(listing.class_ids)
+    if card is digits.DIGITS:
+        return listing.layout == "scikit-learn's digits"
+    first = [card.class_ids[i] for i in card.first_labels]
+    begins = list(listing.labels[: len(first)])
+    counts = {split: listing.splits.count(split) for split in ("train", "val", "test")}
+    return (
+        bool(first)
+        and {s: n for s, n in counts.items() if n} == dict(card.num_samples)
+        and begins in (first, [str(i) for i in card.first_labels])
+    )

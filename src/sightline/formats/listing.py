@@ -1,0 +1,102 @@
+"""What a storage layout hands over: the samples of a source, before classes get their ids and headers are read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+SPLIT_NAMES = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "dev": "val",
+               "test": "test", "testing": "test", "t10k": "test"}  # fmt: skip
+"""What sources call their splits → train | val | test."""
+
+SPLIT_ORDER = ("train", "val", "test", None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attributes:
+    """Which columns of a table say what must not be split and when a sample was taken."""
+
+    groups: tuple[str, ...] = ()
+    """Columns whose equal values tie samples together; empty = the usual names, if present."""
+    time: str | None = None
+    """Column with the time of a sample; None = the usual names, if present."""
+
+    @property
+    def is_given(self) -> bool:
+        """Whether the person named any column."""
+        return bool(self.groups) or self.time is not None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listing:
+    """The samples of a source in its own order; sequences run parallel, one entry for each sample."""
+
+    layout: str
+    """What was taken, for people: "class folders"."""
+    name: str
+    """Name of the source where no card is recognised."""
+    roots: Mapping[str, str]
+    """Root alias → address, as in a sample table."""
+    keys: Sequence[str]
+    """The source's own unique name of each sample; ends in what the source calls it."""
+    splits: Sequence[str | None]
+    """Official split: train, val or test; None throughout where the source has none."""
+    labels: Sequence[str | None]
+    """Native class id; None = unlabelled."""
+    images: Mapping[str, Any]
+    """Fields of `samples.IMAGE`: a list with one value for each sample, or one value for all. With `codec` the headers
+    are known; without, they are read from the images."""
+    class_ids: tuple[str, ...] = ()
+    """Native ids that exist even where no sample has them; with policy "official" their order is the classes' order."""
+    class_names: Mapping[str, str] = field(default_factory=dict)
+    """Native id → name, where the source tells."""
+    policy: str | None = None
+    """"official" where the source fixes the order of classes; None = by name, or by number if all are numbers."""
+    groups: Sequence[Sequence[tuple[str, str]]] | None = None
+    """(kind, id) pairs that tie samples together."""
+    times: Sequence[datetime | None] | None = None
+    notes: tuple[str, ...] = ()
+    """What was taken or left without being told, for people."""
+
+    def take(self, positions: Sequence[int]) -> Listing:
+        """The samples at positions; classes stay whole."""
+
+        def at(values: Sequence[T]) -> list[T]:
+            return [values[i] for i in positions]
+
+        images = {name: at(v) if isinstance(v, list) else v for name, v in self.images.items()}
+        return replace(
+            self, keys=at(self.keys), splits=at(self.splits), labels=at(self.labels), images=images,
+            groups=None if self.groups is None else at(self.groups),
+            times=None if self.times is None else at(self.times),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Format:
+    """A storage layout that can be read."""
+
+    name: str
+    is_at: Callable[[Path], bool]
+    """Whether a path holds this layout. Raises DataError for a container of this layout that is damaged."""
+    read: Callable[[Path, Attributes], Listing]
+    """The samples at a path. Raises DataError when the source as a whole cannot be read."""
+    has_columns: bool = False
+    """Whether samples may have columns beside the label (groups, time)."""
+
+
+def split_of(name: str) -> str | None:
+    """train, val or test for a source's word, whatever its case; None for another word."""
+    return SPLIT_NAMES.get(name.strip().lower())
+
+
+def split_of_file(stem: str) -> str | None:
+    """Split named by the first word of a file's stem: `train-00000-of-00294` is train; None for another word."""
+    first = re.split(r"[-_.]", stem, maxsplit=1)[0]
+    return split_of(first)
