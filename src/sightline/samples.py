@@ -11,7 +11,7 @@ import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -170,6 +170,8 @@ class SampleTable:
     """Root alias → directory (or `package:NAME`)."""
     subset: Mapping[str, Any] = field(default_factory=dict)
     """How the table was cut from the whole source (`limit`, `classes`), or empty."""
+    notes: tuple[str, ...] = ()
+    """What `index` took or left without being told, for people."""
 
     def __post_init__(self) -> None:
         t = self.table
@@ -192,7 +194,11 @@ class SampleTable:
         unreadable = len(self) - int(self.is_ok.sum())
         listed = f" · {unreadable} unreadable, listed" if unreadable else ""
         cut = f" · subset {dict(self.subset)}" if self.subset else ""
-        return f"{self.name}: {len(self):,} samples · {len(self.classes)} classes{listed}{cut} · {short(self.digest)}"
+        groups = pc.count_distinct(self.table["group_id"]).as_py()
+        tied = f" · {groups:,} groups" if groups < len(self) else ""
+        notes = "".join(f" · {note}" for note in self.notes)
+        head = f"{self.name}: {len(self):,} samples · {len(self.classes)} classes"
+        return f"{head}{tied}{listed}{cut}{notes} · {short(self.digest)}"
 
     @cached_property
     def digest(self) -> str:
@@ -235,7 +241,7 @@ class SampleTable:
         """Class ids (int64). Raises DataError when any sample is unlabelled: choose the labelled ones first."""
         missing = len(self) - int(self.is_labelled.sum())
         if missing:
-            raise DataError(f"{self.name}: {missing} of {len(self)} samples have no label; take the labelled ones first.")
+            raise DataError(f"{self.name}: {missing} of {len(self)} samples have no label; take the labelled first.")
         return np.asarray(self.table["label"].to_numpy(), np.int64)
 
     def column(self, name: str) -> list[Any]:
@@ -243,10 +249,10 @@ class SampleTable:
         return list(self.table[name].to_pylist())
 
     def take(self, which: Sequence[int] | np.ndarray[Any, Any]) -> SampleTable:
-        """A table of the given rows: positions, or a boolean mask. Classes stay whole, so label ids keep their meaning."""
+        """A table of the given rows: positions, or a boolean mask. Classes stay whole: labels keep their meaning."""
         mask = np.asarray(which)
         positions = np.flatnonzero(mask) if mask.dtype == bool else mask.astype(np.int64)
-        return SampleTable(self.table.take(pa.array(positions)), self.classes, self.name, self.roots, self.subset)
+        return replace(self, table=self.table.take(pa.array(positions)))
 
     def reader(self) -> ImageReader:
         """Reader of this table's images, by row number."""
@@ -281,14 +287,14 @@ class SampleTable:
         """Write samples.parquet and classes.parquet, each whole."""
         about = {
             "version": VERSION, "name": self.name, "roots": dict(self.roots), "subset": dict(self.subset),
-            "classes": self.classes.digest, "digest": self.digest,
+            "notes": list(self.notes), "classes": self.classes.digest, "digest": self.digest,
         }  # fmt: skip
         write_table(classes, self.classes.to_arrow())
         write_table(samples, self.table.replace_schema_metadata({"sightline": json.dumps(about)}))
 
     @classmethod
     def read(cls, samples: Path, classes: Path) -> SampleTable:
-        """Read what `write` wrote. Raises VersionError for a newer format, DataError when the two do not belong together."""
+        """What `write` wrote. Raises VersionError for a newer format, DataError when the two do not belong together."""
         table = read_table(samples)
         about = _metadata(table, str(samples))
         space = Classes.from_arrow(read_table(classes))
@@ -297,13 +303,13 @@ class SampleTable:
                 f"{classes} does not belong to {samples}: classes {short(space.digest)}, wanted "
                 f"{short(about['classes'])}. Run `sightline index` again."
             )
-        return cls(table.cast(SCHEMA), space, about["name"], about["roots"], about["subset"])
+        return cls(table.cast(SCHEMA), space, about["name"], about["roots"], about["subset"], tuple(about["notes"]))
 
 
 def table_from_rows(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
     """Arrow table of `SCHEMA` from rows that leave out what they do not know; `ordinal` is filled by position."""
     columns = {
-        f.name: pa.array([r.get(f.name) for r in rows], f.type) if f.name != "ordinal" else pa.array(range(len(rows)), f.type)
+        f.name: pa.array(range(len(rows)) if f.name == "ordinal" else [r.get(f.name) for r in rows], f.type)
         for f in SCHEMA
     }
     return pa.table(columns, schema=SCHEMA)
@@ -317,7 +323,7 @@ def _full_read(samples: SampleTable) -> SampleTable:
     sums: list[dict[str, Any] | None] = [None] * n
     status, reason = samples.column("status"), samples.column("reason")
 
-    def read(i: int) -> None:
+    def read_one(i: int) -> None:
         if not is_ok[i]:
             return
         try:
@@ -335,16 +341,15 @@ def _full_read(samples: SampleTable) -> SampleTable:
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool, progress("read", n) as advance:
         for start in range(0, n, 1024):
             block = range(start, min(start + 1024, n))
-            for _ in pool.map(read, block):
+            for _ in pool.map(read_one, block):
                 pass
             advance(len(block))
     table = samples.table
-    for name, values in (
-        ("status", status), ("reason", reason), ("content_sha256", content), ("pixel_sha256", pixel), ("pixel_sums", sums),
-    ):  # fmt: skip
+    read = {"status": status, "reason": reason, "content_sha256": content, "pixel_sha256": pixel, "pixel_sums": sums}
+    for name, values in read.items():
         i = SCHEMA.get_field_index(name)
         table = table.set_column(i, SCHEMA.field(i), pa.array(values, SCHEMA.field(i).type))
-    return SampleTable(table, samples.classes, samples.name, samples.roots, samples.subset)
+    return replace(samples, table=table)
 
 
 def _sums_of(values: np.ndarray[Any, Any]) -> dict[str, Any]:

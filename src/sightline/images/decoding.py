@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import struct
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import simplejpeg
@@ -58,7 +58,7 @@ class Pixels:
     """Decoded, native pixels."""
 
     values: np.ndarray[Any, Any]
-    """height × width × channels; uint8, or uint16 where `bits` is 16. Channels: 1 grey, 2 grey + alpha, 3 RGB, 4 RGBA."""
+    """height × width × channels (1 grey, 2 grey + alpha, 3 RGB, 4 RGBA); uint8, or uint16 where `bits` is 16."""
     bits: int
     """8 or 16: the depth the values are to be scaled by."""
     orientation: int = 1
@@ -77,7 +77,7 @@ def codec_of(head: bytes) -> str:
     raise DecodeError(f"not an image: begins with {head[:12]!r}")
 
 
-def sniff(source: bytes | io.BufferedIOBase) -> Header:
+def sniff(source: bytes | IO[bytes]) -> Header:
     """Header of an encoded image without decoding its pixels. Raises DecodeError with a short reason."""
     stream = io.BytesIO(source) if isinstance(source, bytes) else source
     head = stream.read(26)
@@ -109,7 +109,7 @@ def _decode_jpeg(data: bytes) -> Pixels | None:
         if height * width > MAX_PIXELS or colorspace not in {"YCbCr", "Gray"}:
             return None
         values = simplejpeg.decode_jpeg(data, colorspace="GRAY" if colorspace == "Gray" else "RGB", strict=True)
-    except ValueError:
+    except (ValueError, KeyError):  # KeyError: a header cut before its colour space
         return None
     orientation = 1
     if b"Exif\0\0" in data[:4096]:
@@ -145,7 +145,7 @@ def _target_mode(image: Image.Image) -> str:
     return "RGBA" if has_alpha else "RGB"
 
 
-def _opened(stream: io.BufferedIOBase | io.BytesIO, codec: str) -> Image.Image:
+def _opened(stream: IO[bytes], codec: str) -> Image.Image:
     try:
         image: ImageFile.ImageFile = Image.open(stream, formats=[_PILLOW_FORMATS[codec]])
     except Image.DecompressionBombError:

@@ -6,6 +6,7 @@ import gzip
 import importlib.util
 import os
 import threading
+import zlib
 from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
@@ -62,7 +63,7 @@ class ImageReader:
 
     def path(self, i: int) -> Path:
         """File that holds sample `i`'s payload."""
-        return self._roots[self._get("root", i)] / self._get("path", i)
+        return self._roots[self._get("root", i)] / str(self._get("path", i))
 
     def payload(self, i: int) -> bytes:
         """Encoded bytes of sample `i` exactly as stored. Raises DecodeError when they cannot be read."""
@@ -137,7 +138,7 @@ def _file_bytes(path: Path) -> np.ndarray[Any, Any]:
     try:
         with gzip.open(path) as f:
             data = f.read(MAX_BUFFER_BYTES + 1)
-    except (EOFError, gzip.BadGzipFile) as e:
+    except (EOFError, gzip.BadGzipFile, zlib.error) as e:
         raise DecodeError(f"damaged gzip file: {e}") from None
     if len(data) > MAX_BUFFER_BYTES:
         raise DecodeError(f"{path.name} unpacks to more than {MAX_BUFFER_BYTES:,} bytes")
