@@ -69,9 +69,11 @@ def _index(source: str, home: Path, reading: dict[str, Any]) -> Outcome:
 
 
 def _same_source(old: SampleTable, new: SampleTable) -> bool:
-    if (old.digest, dict(old.roots), dict(old.subset), old.name) != (new.digest, dict(new.roots), dict(new.subset), new.name):
-        return False
-    return digest_of_rows(old.table.select(["image"])) == digest_of_rows(new.table.select(["image"]))
+    def identity(samples: SampleTable) -> list[Any]:
+        return [samples.digest, samples.name, dict(samples.roots), dict(samples.subset),
+                digest_of_rows(samples.table.select(["image"]))]  # fmt: skip
+
+    return identity(old) == identity(new)
 
 
 def _changed_since(samples: SampleTable, moment: float) -> bool:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-import pyarrow.compute as pc
 
 from sightline import audits, catalog, indexing
 from sightline import splits as splitting
 from sightline.audits import Findings
+from sightline.digests import plain
 from sightline.errors import DataError
 from sightline.pipeline.outcome import Outcome
 from sightline.samples import SampleTable
 from sightline.splits import Splits
 from sightline.study import Study
+
+LEVELS = ("error", "warning", "info")
+"""Of findings, the gravest first."""
 
 
 def index(source: str, study: str | Path, *, limit: float | None = None, classes: Sequence[str] | None = None,
@@ -35,7 +36,8 @@ def write_samples(study: str | Path, source: str, samples: SampleTable) -> Outco
     unreadable = len(samples) - int(samples.is_ok.sum())
     facts = {"samples": len(samples), "classes": len(samples.classes), "unreadable": unreadable,
              "subset": dict(samples.subset)}  # fmt: skip
-    return Outcome(verb="index", summary=described(samples), facts=facts, wrote=home.samples_path, digest=samples.digest)
+    return Outcome(verb="index", summary=described(samples), facts=facts, wrote=home.samples_path,
+                   digest=samples.digest)  # fmt: skip
 
 
 def described(samples: SampleTable) -> str:
@@ -51,7 +53,7 @@ def described(samples: SampleTable) -> str:
     parts += [f"{unlabelled:,} unlabelled"] if unlabelled else []
     parts += [f"{unreadable:,} unreadable, listed"] if unreadable else []
     parts += [f"subset: {', '.join(f'{k} {v}' for k, v in samples.subset.items())}"] if samples.subset else []
-    return " · ".join(parts)
+    return " · ".join([*parts, *samples.notes])
 
 
 def split(study: str | Path, *, by: str | None = None, val: float | str | None = None, test: float | None = None,
@@ -73,9 +75,11 @@ def split_outcome(home: Study, splits: Splits, *, kept: bool) -> Outcome:
         "test": None if splits.test is None else splits.test.n,
     }
     counts = [f"{name} {n:,}{', sealed' if name == 'test' else ''}" for name, n in sizes.items() if n is not None]
-    parts = [f"by {splits.how['by']}", *counts, *(["no test: results are selected on val"] if splits.test is None else [])]
-    return Outcome(verb="split", summary=" · ".join([*parts, *(["kept"] if kept else [])]),
-                   facts={"splits": sizes, "how": dict(splits.how)}, wrote=home.splits_path, digest=splits.digest)  # fmt: skip
+    parts = [f"by {splits.how['by']}", *counts]
+    parts += ["no test: results are selected on val"] if splits.test is None else []
+    parts += ["kept"] if kept else []
+    facts = {"splits": sizes, "how": dict(splits.how)}
+    return Outcome(verb="split", summary=" · ".join(parts), facts=facts, wrote=home.splits_path, digest=splits.digest)
 
 
 def audit(study: str | Path, *, checks: Sequence[str] | None = None) -> Outcome:
@@ -87,16 +91,17 @@ def audit(study: str | Path, *, checks: Sequence[str] | None = None) -> Outcome:
     findings = Findings.read(home.findings_path).merge(new) if checks and home.findings_path.exists() else new
     findings.write(home.findings_path)
     home.record_artifact("findings", findings.digest)
-    levels = {level: pc.sum(pc.equal(findings.table["level"], level)).as_py() or 0 for level in ("error", "warning", "info")}
-    return Outcome(verb="audit", summary=summary_of(findings), facts={"findings": findings.table.num_rows, "levels": levels},
-                   wrote=home.findings_path, digest=findings.digest)  # fmt: skip
+    levels = findings.table["level"].to_pylist()
+    facts = {"findings": len(levels), "levels": {level: levels.count(level) for level in LEVELS}}
+    return Outcome(verb="audit", summary=summary_of(findings), facts=facts, wrote=home.findings_path,
+                   digest=findings.digest)  # fmt: skip
 
 
 def summary_of(findings: Findings) -> str:
     """Number of findings by check, the gravest first."""
     rows: dict[tuple[int, str], int] = {}
     for check, level in zip(findings.table["check"].to_pylist(), findings.table["level"].to_pylist(), strict=True):
-        key = (("error", "warning", "info").index(level), check)
+        key = (LEVELS.index(level), check)
         rows[key] = rows.get(key, 0) + 1
     words = ("error", "warning", "note")
     parts = [f"{n} {words[level]}{'s' if n > 1 else ''} ({check})" for (level, check), n in sorted(rows.items())]
@@ -104,12 +109,16 @@ def summary_of(findings: Findings) -> str:
 
 
 def datasets(*, name: str | None = None) -> Outcome:
-    """Cards of the known datasets, or of one."""
-    found: Any = catalog.datasets(name) if name else catalog.datasets()
-    cards = [found] if name else list(found)
-    lines = tuple(str(card) for card in cards)
-    return Outcome(verb="datasets", summary=f"{len(cards)} known", facts={"datasets": [c.to_json() for c in cards]},
-                   details=lines)  # fmt: skip
+    """Cards of the known datasets in a line each, or the whole card of one."""
+    if name is not None:
+        card = catalog.datasets(name)
+        return Outcome(verb="datasets", summary=card.title, facts={"datasets": [plain(card)]}, details=(str(card),))
+    cards = catalog.datasets()
+    lines = tuple(
+        f"{c.name:<15} {c.title} · {sum(c.num_samples.values()):,} images · {c.num_classes:,} classes" for c in cards
+    )
+    return Outcome(verb="datasets", summary=f"{len(cards)} known; one of them: sightline datasets NAME",
+                   facts={"datasets": [plain(c) for c in cards]}, details=lines)  # fmt: skip
 
 
 def read_hashed(home: Study) -> SampleTable:

@@ -35,7 +35,8 @@ def check(study: str | Path, *, recipe: str | None = None, changes: Sequence[str
     write_json(home.checklist_path, value)
     home.record_artifact("checklist", digest_of(value))
     return Outcome(verb="check", summary=_summary_of(checklist), facts=value, wrote=home.checklist_path,
-                   digest=digest_of(value), details=tuple(str(checklist).splitlines()), is_good=checklist.is_good)  # fmt: skip
+                   digest=digest_of(value), details=tuple(str(checklist).splitlines()),
+                   is_good=checklist.is_good)  # fmt: skip
 
 
 def _summary_of(checklist: Checklist) -> str:
@@ -54,8 +55,8 @@ def train(study: str | Path, *, recipe: str | None = None, changes: Sequence[str
     choice = recipe_for(samples, recipe, changes, pretrained=pretrained)
     run = training.train(choice.recipe, samples, splits, out=home.runs_path, device=device, resume=resume)
     home.record(latest_run=run.directory.name)
-    facts = {"run": str(run.directory), "best": str(run.best), "recipe": choice.recipe.to_json(), "reason": choice.reason,
-             **_reached(run)}  # fmt: skip
+    facts = {"run": str(run.directory), "best": str(run.best), "recipe": choice.recipe.to_json(),
+             "reason": choice.reason, **_reached(run)}  # fmt: skip
     return Outcome(verb="train", summary=f"{choice.recipe} ({choice.reason}) · {_progress_of(run)}", facts=facts,
                    wrote=run.directory, digest=run.digest)  # fmt: skip
 
@@ -100,8 +101,9 @@ def predict(model: str | Path, sources: Sequence[str], *, out: str = "prediction
     ]
     more = [f"… {len(lines) - 10:,} more in {path}"] if len(lines) > 10 else []
     listed = f" · {bad:,} unreadable, listed" if bad else ""
-    return Outcome(verb="predict", summary=f"{len(predictions):,} images{listed}", wrote=path, digest=predictions.digest,
-                   facts={"images": len(predictions), "unreadable": bad}, details=(*lines[:10], *more))  # fmt: skip
+    return Outcome(verb="predict", summary=f"{len(predictions):,} images{listed}", details=(*lines[:10], *more),
+                   facts={"images": len(predictions), "unreadable": bad}, wrote=path,
+                   digest=predictions.digest)  # fmt: skip
 
 
 def _images_of(source: Path) -> list[Path]:
@@ -124,7 +126,8 @@ def evaluate(study: str | Path, models: Sequence[str] = (), *, split: str | None
     checkpoints = [checkpoint_of(m) for m in models or [home.directory]]
     parts = {"val": splits.val, "test": splits.test}
     if split is not None and parts[split] is None:
-        raise SplitError(f"{home.directory} has no {split} split. Make one: sightline split {home.directory} --{split} 0.1")
+        raise SplitError(f"{home.directory} has no {split} split. "
+                         f"Make one: sightline split {home.directory} --{split} 0.1")
     findings = Findings.read(home.findings_path) if home.findings_path.exists() else None
     scored: dict[Path, dict[str, Score]] = {c: {} for c in checkpoints}
     for name, part in parts.items():
@@ -152,13 +155,13 @@ def _evaluated(home: Study, scored: Mapping[Path, Mapping[str, Score]]) -> Outco
 
 
 def facts_of(home: Study, checkpoint: Path, scores: Mapping[str, Score]) -> dict[str, Any]:
-    """What `evaluate` and `run` tell programs: the scores by split, the report's path, the digests behind the numbers."""
-    about = home.about["artifacts"]
-    any_score = next(iter(scores.values()))
-    digests = {**about, **{k: v for k, v in any_score.digests.items() if k not in {"predictions", "split"}},
-               "checkpoint": sha256_file(checkpoint)}  # fmt: skip
-    splits = {name: {k: v for k, v in s.to_json().items() if k not in {"confusion", "environment"}} for name, s in scores.items()}
-    return {"splits": splits, "report": str(home.report_path) if home.report_path.exists() else None, "digests": digests}
+    """What `evaluate` and `run` tell programs: scores by split, the report's path, the digests behind the numbers."""
+    behind = {k: v for score in scores.values() for k, v in score.digests.items() if k not in {"predictions", "split"}}
+    return {
+        "splits": {name: score.to_json() for name, score in scores.items()},
+        "report": str(home.report_path) if home.report_path.exists() else None,
+        "digests": {**home.about["artifacts"], **behind, "checkpoint": sha256_file(checkpoint)},
+    }
 
 
 __all__ = ["Predictions", "check", "evaluate", "facts_of", "predict", "train"]
