@@ -327,8 +327,9 @@ def _full_read(samples: SampleTable) -> SampleTable:
         if not is_ok[i]:
             return
         try:
-            content[i] = hashlib.sha256(reader.payload(i)).digest()
-            pixels = reader.pixels(i)
+            payload = reader.payload(i)
+            content[i] = hashlib.sha256(payload).digest()
+            pixels = reader.pixels(i, payload)
         except DecodeError as e:
             status[i], reason[i] = "unreadable", str(e)
             return

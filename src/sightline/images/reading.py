@@ -68,32 +68,37 @@ class ImageReader:
     def payload(self, i: int) -> bytes:
         """Encoded bytes of sample `i` exactly as stored. Raises DecodeError when they cannot be read."""
         container = self._get("container", i)
+        path = self.path(i)
         try:
             if container == "file":
-                return self.path(i).read_bytes()
+                return path.read_bytes()
             if container == "parquet":
-                return self._parquet_payload(i)
+                return self._parquet_payload(i, str(path))
             if container in {"idx", "csv"}:
                 start, length = self._get("offset", i), self._get("length", i)
-                data = self._buffer(self.path(i), container)[start : start + length].tobytes()
+                data = self._buffer(path, container)[start : start + length].tobytes()
                 if len(data) != length:
-                    raise DecodeError(f"{self.path(i).name} ends before byte {start + length}")
+                    raise DecodeError(f"{path.name} ends before byte {start + length}")
                 return data
         except FileNotFoundError:
-            raise DecodeError(f"file is missing: {self.path(i).name}") from None
+            raise DecodeError(f"file is missing: {path.name}") from None
         except OSError as e:
             raise DecodeError(f"cannot be read: {e.strerror or e}") from None
         raise DataError(f"Unknown container {container!r} in the sample table; it was made by another version.")
 
-    def pixels(self, i: int) -> Pixels:
-        """Native pixels of sample `i`. Raises DecodeError with the reason when they cannot be had."""
-        payload = self.payload(i)
+    def pixels(self, i: int, payload: bytes | None = None) -> Pixels:
+        """Native pixels of sample `i`, from its payload if that was read already.
+
+        Raises DecodeError with the reason when they cannot be had.
+        """
+        if payload is None:
+            payload = self.payload(i)
         if self._get("codec", i) == "raw":
             return _raw_pixels(payload, self._get("layout", i))
         return decode(payload)
 
-    def _parquet_payload(self, i: int) -> bytes:
-        path, column, group = str(self.path(i)), self._get("member", i), self._get("row_group", i)
+    def _parquet_payload(self, i: int, path: str) -> bytes:
+        column, group = self._get("member", i), self._get("row_group", i)
         with self._lock:
             key = (path, column, group)
             values = self._groups.get(key)
@@ -123,8 +128,8 @@ class ImageReader:
         return values
 
     def _buffer(self, path: Path, container: str) -> np.ndarray[Any, Any]:
+        key = str(path)
         with self._lock:
-            key = str(path)
             if key not in self._buffers:
                 self._buffers[key] = _csv_bytes(path) if container == "csv" else _file_bytes(path)
             return self._buffers[key]
