@@ -58,14 +58,13 @@ class Checklist:
         return "\n".join([*map(str, self.checks), *self._estimate_line()])
 
     def _estimate_line(self) -> list[str]:
-        shown = [f"{name.replace('_', ' ')} {value:g}" if isinstance(value, float) else f"{name.replace('_', ' ')} {value}"
-                 for name, value in self.estimate.items()]  # fmt: skip
+        values = {k.replace("_", " "): f"{v:g}" if isinstance(v, float) else str(v) for k, v in self.estimate.items()}
+        shown = [f"{name} {value}" for name, value in values.items()]
         return [f"     {'estimate':<15} {' · '.join(shown)}"] if shown else []
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><td>{c.level}<th>{escape(c.name)}<td>{escape(c.message)}<td>{escape(c.todo)}</tr>" for c in self.checks
-        )
+        cells = ((c.level, escape(c.name), escape(c.message), escape(c.todo)) for c in self.checks)
+        rows = "".join(f"<tr><td>{'<td>'.join(row)}</tr>" for row in cells)
         return f"<p>{escape(self.summary)}</p><table>{rows}</table>" + "".join(
             f"<p>{escape(line)}</p>" for line in self._estimate_line()
         )
