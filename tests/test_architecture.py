@@ -21,6 +21,8 @@ FORBIDDEN_WORDS = {
     "utils", "util", "common", "core", "base", "manager", "handler", "helper", "helpers", "engine", "misc",
 }  # fmt: skip
 MAX_LINES = 450
+SEALED_IDS = "_ids"
+"""The field of `SealedSplit` that holds what is sealed."""
 
 
 def _python(code: str) -> str:
@@ -80,9 +82,6 @@ def test_only_the_ledger_reads_the_sealed_ids() -> None:
             if isinstance(node, ast.Attribute) and node.attr == SEALED_IDS:
                 readers.add(path.relative_to(SOURCE).as_posix())
     assert readers == {"ledger.py"}
-
-
-SEALED_IDS = "_sealed_ids"
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: p.relative_to(SOURCE).as_posix())

@@ -88,7 +88,7 @@ def _split(home: Path, by: str | None, val: float | str | None) -> Outcome:
     if by is None and val is None and study.splits_path.exists():
         old = Splits.read(study.splits_path)
         if old.samples_digest == study.read_samples().digest:
-            return data.split_outcome(study, old, kept=True)
+            return data.split_outcome(study, old, is_kept=True)
     return data.split(home, by=by, val=val)
 
 

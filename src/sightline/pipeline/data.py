@@ -57,29 +57,21 @@ def described(samples: SampleTable) -> str:
 
 
 def split(study: str | Path, *, by: str | None = None, val: float | str | None = None, test: float | None = None,
-          seed: int = 0, group: Sequence[str] = (), folds: int = 0) -> Outcome:  # fmt: skip
+          seed: int = 0, group: Sequence[str] = (), folds: int = 0, fold: int = 0) -> Outcome:  # fmt: skip
     """Assign the study's samples to train, val and a sealed test, after the first full read of the images."""
     home = Study.open(study)
     samples = read_hashed(home)
-    splits = splitting.split(samples, by=by or "auto", val=val, test=test, seed=seed, group=tuple(group), folds=folds)
+    splits = splitting.split(samples, by=by or "auto", val=val, test=test, seed=seed, group=tuple(group), folds=folds,
+                             fold=fold)  # fmt: skip
     splits.write(home.splits_path)
     home.record_artifact("splits", splits.digest)
-    return split_outcome(home, splits, kept=False)
+    return split_outcome(home, splits, is_kept=False)
 
 
-def split_outcome(home: Study, splits: Splits, *, kept: bool) -> Outcome:
+def split_outcome(home: Study, splits: Splits, *, is_kept: bool) -> Outcome:
     """What `split` says of an assignment that it made, or kept."""
-    sizes: dict[str, int | None] = {
-        "train": len(splits.train),
-        "val": None if splits.val is None else len(splits.val),
-        "test": None if splits.test is None else splits.test.n,
-    }
-    counts = [f"{name} {n:,}{', sealed' if name == 'test' else ''}" for name, n in sizes.items() if n is not None]
-    parts = [f"by {splits.how['by']}", *counts]
-    parts += ["no test: results are selected on val"] if splits.test is None else []
-    parts += ["kept"] if kept else []
-    facts = {"splits": sizes, "how": dict(splits.how)}
-    return Outcome(verb="split", summary=" · ".join(parts), facts=facts, wrote=home.splits_path, digest=splits.digest)
+    return Outcome(verb="split", summary=f"{splits!r}{' · kept' if is_kept else ''}", wrote=home.splits_path,
+                   facts={"splits": splits.sizes, "how": dict(splits.how)}, digest=splits.digest)  # fmt: skip
 
 
 def audit(study: str | Path, *, checks: Sequence[str] | None = None) -> Outcome:

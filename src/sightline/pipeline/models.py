@@ -9,7 +9,6 @@ from typing import Any
 from sightline import checks, evaluation, inference, training
 from sightline.artifacts import write_bytes, write_json
 from sightline.audits import Findings
-from sightline.checklist import Checklist
 from sightline.digests import digest_of, sha256_file
 from sightline.errors import DataError, SplitError
 from sightline.images import is_image_name
@@ -34,16 +33,9 @@ def check(study: str | Path, *, recipe: str | None = None, changes: Sequence[str
     value = checklist.to_json()
     write_json(home.checklist_path, value)
     home.record_artifact("checklist", digest_of(value))
-    return Outcome(verb="check", summary=_summary_of(checklist), facts=value, wrote=home.checklist_path,
+    return Outcome(verb="check", summary=checklist.summary, facts=value, wrote=home.checklist_path,
                    digest=digest_of(value), details=tuple(str(checklist).splitlines()),
                    is_good=checklist.is_good)  # fmt: skip
-
-
-def _summary_of(checklist: Checklist) -> str:
-    levels = [c.level for c in checklist.checks]
-    parts = [f"{levels.count('pass')} of {len(levels)} pass"]
-    parts += [f"{level}: {c.message}" for level in ("fail", "warn") for c in checklist.checks if c.level == level][:3]
-    return " · ".join(parts)
 
 
 def train(study: str | Path, *, recipe: str | None = None, changes: Sequence[str] = (), pretrained: bool = False,
