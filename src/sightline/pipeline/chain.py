@@ -8,9 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from sightline import indexing
 from sightline.digests import digest_of_rows
 from sightline.errors import RecipeError
+from sightline.images import resolve_root
 from sightline.ledger import Ledger
 from sightline.metrics import Score
 from sightline.pipeline import data, models, page
@@ -78,8 +81,10 @@ def _same_source(old: SampleTable, new: SampleTable) -> bool:
 
 def _changed_since(samples: SampleTable, moment: float) -> bool:
     """Whether a file of the source was written after `moment`: equal names and sizes are not yet equal pixels."""
-    reader = samples.reader()
-    paths = {reader.path(i) for i in range(len(samples))}
+    image = samples.table["image"].combine_chunks()
+    places = pa.table({name: image.field(name).cast(pa.string()) for name in ("root", "path")})
+    roots = {alias: resolve_root(address) for alias, address in samples.roots.items()}
+    paths = (roots[row["root"]] / row["path"] for row in places.group_by(["root", "path"]).aggregate([]).to_pylist())
     return any(path.exists() and path.stat().st_mtime > moment for path in paths)
 
 
