@@ -1,0 +1,137 @@
+"""Units: samples that must not be parted, because they share a group or are exact copies of one another."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sightline.errors import SplitError, did_you_mean
+from sightline.samples import SampleTable
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Units:
+    """The unit of each sample."""
+
+    of: Array
+    """Unit number of each row, int64, 0 … len - 1."""
+    names: tuple[str, ...]
+    """Name of each unit: the smallest of its samples' group keys, so that the order of rows does not matter."""
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @cached_property
+    def sizes(self) -> Array:
+        """Samples in each unit, int64."""
+        return np.bincount(self.of, minlength=len(self))
+
+    def draws(self, seed: int, purpose: str) -> Array:
+        """A float64 in [0, 1) for each unit: a hash of its name, the seed and what the number is for.
+
+        A hash instead of a shuffle: a unit's number does not depend on which other units there are.
+        """
+        head = hashlib.blake2b(f"sightline split\0{purpose}\0{seed}\0".encode(), digest_size=8)
+        words = bytearray()
+        for name in self.names:
+            h = head.copy()
+            h.update(name.encode())
+            words += h.digest()
+        return (np.frombuffer(bytes(words), "<u8") >> np.uint64(11)).astype(np.float64) * 2.0**-53
+
+
+@dataclass(frozen=True, eq=False)
+class Keys:
+    """Keys that hold samples together: `rows[i]` has the key numbered `codes[i]`."""
+
+    rows: Array
+    codes: Array
+    names: tuple[str, ...]
+    """What to call each key."""
+    kinds: tuple[str, ...] = ()
+    """Kinds of groups that were chosen; the names begin with them."""
+
+
+def group_keys(samples: SampleTable, kinds: Sequence[str]) -> Keys:
+    """The keys of the given kinds of groups, or of the table's own `group_id` when no kind is given.
+
+    Raises SplitError for a kind that the table does not have.
+    """
+    if not kinds:
+        column = samples.table["group_id"].combine_chunks().dictionary_encode()
+        return Keys(np.arange(len(samples)), _codes(column), tuple(column.dictionary.to_pylist()))
+    groups = samples.table["groups"].combine_chunks()
+    lengths = pc.fill_null(pc.list_value_length(groups), 0).to_numpy(zero_copy_only=False)
+    rows = np.repeat(np.arange(len(samples)), lengths)
+    flat = groups.flatten()
+    present = set(flat.field("kind").to_pylist())
+    for kind in kinds:
+        if kind not in present:
+            known = did_you_mean(kind, present) if present else " It has no groups at all."
+            raise SplitError(f"{samples.name} has no groups of kind {kind!r}.{known} Groups are read by "
+                             "`sightline index SOURCE STUDY --group COLUMN`.")  # fmt: skip
+    chosen = pc.is_in(flat.field("kind"), pa.array(list(kinds), pa.string())).to_numpy(zero_copy_only=False)
+    names = pc.binary_join_element_wise(flat.field("kind"), flat.field("id"), " ")
+    column = names.filter(pa.array(chosen)).dictionary_encode()
+    return Keys(rows[chosen], _codes(column), tuple(column.dictionary.to_pylist()), tuple(kinds))
+
+
+def pixel_keys(samples: SampleTable) -> Keys:
+    """Keys of samples whose pixels are known; equal pixels have equal keys."""
+    column = samples.table["pixel_sha256"].combine_chunks()
+    rows = np.flatnonzero(column.is_valid().to_numpy(zero_copy_only=False))
+    encoded = column.drop_null().dictionary_encode()
+    return Keys(rows, _codes(encoded), tuple(h.hex()[:12] for h in encoded.dictionary.to_pylist()))
+
+
+def connect(samples: SampleTable, keys: Sequence[Keys]) -> Units:
+    """Units of a table: connected components over the keys."""
+    parent = list(range(len(samples)))
+
+    def root(i: int) -> int:
+        while parent[i] != i:
+            parent[i] = parent[parent[i]]
+            i = parent[i]
+        return i
+
+    for key in keys:
+        for a, b in _neighbours(key):
+            parent[root(b)] = root(a)
+    roots = np.fromiter((root(i) for i in range(len(parent))), np.int64, len(parent))
+    _, of = np.unique(roots, return_inverse=True)
+    return Units(of.astype(np.int64), _names(samples, keys, of))
+
+
+def _codes(column: Any) -> Array:
+    return np.asarray(column.indices.to_numpy(zero_copy_only=False), np.int64)
+
+
+def _neighbours(key: Keys) -> list[tuple[int, int]]:
+    """Pairs of rows that follow one another among the rows of a key: enough to connect them all."""
+    order = np.argsort(key.codes, kind="stable")
+    rows, codes = key.rows[order], key.codes[order]
+    same = np.flatnonzero(codes[1:] == codes[:-1])
+    return list(zip(rows[same].tolist(), rows[same + 1].tolist(), strict=True))
+
+
+def _names(samples: SampleTable, keys: Sequence[Keys], of: Array) -> tuple[str, ...]:
+    """The smallest group key of each unit; a sample without a key of the chosen kinds has its own."""
+    best: dict[int, str] = {}
+    own = samples.column("key")
+    of_row: dict[int, str] = {}
+    for row, code in zip(keys[0].rows.tolist(), keys[0].codes.tolist(), strict=True):
+        name = keys[0].names[code]
+        of_row[row] = min(name, of_row.get(row, name))
+    for row, unit in enumerate(of.tolist()):
+        name = of_row.get(row, own[row])
+        best[unit] = min(name, best.get(unit, name))
+    return tuple(best[unit] for unit in range(len(best)))
