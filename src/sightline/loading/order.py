@@ -1,0 +1,62 @@
+"""Which sample comes when: pure functions of (seed, epoch) and of the rank."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sightline.errors import DataError, RecipeError
+from sightline.randomness import U64, Draws
+
+Positions = npt.NDArray[np.int64]
+
+ORDER = -1
+"""The random stream of the order; the transforms' streams are 0 and above."""
+
+
+def shuffled(hashes: U64, seed: int, epoch: int) -> Positions:
+    """Positions of the samples in the order of one epoch.
+
+    Each sample is placed by its own random number, so the order does not depend on how the table is sorted, and
+    leaving a sample out moves no other.
+    """
+    return np.argsort(Draws(seed, epoch, hashes).bits(ORDER), kind="stable").astype(np.int64)
+
+
+@dataclass(frozen=True)
+class Batching:
+    """How an order of `num_samples` is cut into batches, and which part of each belongs to this rank."""
+
+    num_samples: int
+    batch_size: int
+    """Of all ranks together."""
+    rank: int = 0
+    world_size: int = 1
+    is_training: bool = True
+    """Training leaves out an incomplete last batch (another few samples each epoch); evaluation takes every sample."""
+
+    def __post_init__(self) -> None:
+        if self.num_samples < 1:
+            raise DataError("There is no sample to load: none of the rows can be read.")
+        if self.batch_size < 1:
+            raise RecipeError(f"batch_size must be at least 1, got {self.batch_size}.")
+        if not 0 <= self.rank < self.world_size:
+            raise RecipeError(f"rank must lie in 0 … {self.world_size - 1}, got {self.rank}.")
+        if self.is_training and min(self.batch_size, self.num_samples) < self.world_size:
+            raise RecipeError(
+                f"batch_size is global: {min(self.batch_size, self.num_samples)} samples a batch cannot feed "
+                f"{self.world_size} ranks. Use fewer ranks or a larger batch."
+            )
+
+    def __len__(self) -> int:
+        whole, rest = divmod(self.num_samples, self.batch_size)
+        if self.is_training:
+            return max(whole, 1)
+        return whole + (rest > self.rank)  # the ranks that get nothing of the last batch have none
+
+    def part(self, order: npt.NDArray[Any], step: int) -> npt.NDArray[Any]:
+        """This rank's positions of batch `step`: every `world_size`-th, so the union over ranks is the batch."""
+        return order[step * self.batch_size : (step + 1) * self.batch_size][self.rank :: self.world_size]
