@@ -1,0 +1,283 @@
+"""Names to networks: two small ones of our own, timm first, torchvision second, `module:function` for one's own."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import inspect
+import sys
+from collections.abc import Callable, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from sightline.errors import MissingExtraError, RecipeError, did_you_mean
+from sightline.preprocessing import Preprocessing
+from sightline.recipes import Model
+
+
+class SmallCNN(nn.Module):
+    """Four 3×3 convolutions for images of 8 to 32 px: `images_bchw` → `logits_bk`. 0.24 M parameters in grey."""
+
+    def __init__(self, num_classes: int, in_channels: int, *, width: int = 32, dropout: float = 0.2) -> None:
+        super().__init__()
+        widths = (in_channels, width, 2 * width, 2 * width, 4 * width)
+        self.convs = nn.ModuleList(_conv3(i, o) for i, o in pairwise(widths))
+        self.norms = nn.ModuleList(nn.BatchNorm2d(o) for o in widths[1:])
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(4 * 4 * width, num_classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits [b, k]."""
+        for i, (conv, norm) in enumerate(zip(self.convs, self.norms, strict=True)):
+            x = conv(x)
+            x = F.relu(norm(F.max_pool2d(x, 2) if i == 1 else x))  # 28 → 14 px, 8 → 4 px
+        logits_bk: Tensor = self.head(self.dropout(F.adaptive_max_pool2d(x, 2).flatten(1)))
+        return logits_bk
+
+
+class CifarNet(nn.Module):
+    """A frozen whitening stem, three blocks of two convolutions and a scaled linear head, for images of 32 px.
+
+    The design follows airbench94 (K. Jordan, 94% on CIFAR-10 in 3.29 seconds, 2024), drawn for two CPU cores.
+    """
+
+    def __init__(self, num_classes: int, in_channels: int, *, widths: tuple[int, int, int] = (64, 256, 256),
+                 head_scale: float = 1 / 9) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(in_channels, 8 * in_channels, 2)
+        self.blocks = nn.Sequential(*(_CifarBlock(i, o) for i, o in pairwise((8 * in_channels, *widths))))
+        self.head = nn.Linear(widths[2], num_classes, bias=False)
+        self.head_scale = head_scale
+        # Filters that at first pass their input on let so shallow a net train at a high rate from the first update.
+        for module in self.blocks.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.dirac_(module.weight[: module.in_channels].data)
+        self.stem.weight.requires_grad_(False)
+
+    @torch.no_grad()
+    def fit_stem(self, images_bchw: Tensor) -> None:
+        """Set the stem to filters that whiten 2×2 patches of normalised training images; it stays as it is then."""
+        channels = images_bchw.shape[1]
+        windows = images_bchw.unfold(2, 2, 1).unfold(3, 2, 1).permute(0, 2, 3, 1, 4, 5)
+        patches = windows.reshape(-1, channels * 4).double()
+        patches = patches - patches.mean(0)
+        values, vectors = torch.linalg.eigh(patches.T @ patches / len(patches))
+        vectors = vectors * torch.where(vectors.sum(0) < 0, -1.0, 1.0)  # LAPACK leaves the sign open
+        filters = (vectors / (values + 5e-4).sqrt()).T.flip(0).reshape(-1, channels, 2, 2)
+        self.stem.weight.copy_(torch.cat([filters, -filters]))
+        nn.init.zeros_(self.stem.bias)  # type: ignore[arg-type]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits [b, k]."""
+        x = self.blocks(F.gelu(self.stem(x)))  # 32 px → 31 → 15 → 7 → 3
+        logits_bk: Tensor = self.head(x.amax((2, 3))) * self.head_scale
+        return logits_bk
+
+
+class _CifarBlock(nn.Module):
+    def __init__(self, c_in: int, c_out: int) -> None:
+        super().__init__()
+        self.conv1, self.norm1 = _conv3(c_in, c_out), nn.BatchNorm2d(c_out, momentum=0.4)
+        self.conv2, self.norm2 = _conv3(c_out, c_out), nn.BatchNorm2d(c_out, momentum=0.4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.gelu(self.norm1(F.max_pool2d(self.conv1(x), 2)))
+        return F.gelu(self.norm2(self.conv2(x)))
+
+
+def _conv3(c_in: int, c_out: int) -> nn.Conv2d:
+    return nn.Conv2d(c_in, c_out, 3, padding=1, bias=False)
+
+
+OWN: Mapping[str, Callable[..., nn.Module]] = {"small_cnn": SmallCNN, "cifar_net": CifarNet}
+
+
+def build(model: Model, num_classes: int, in_channels: int, *, seed: int = 0, with_weights: bool = True) -> nn.Module:
+    """The network that a name means, for `num_classes`; its random weights depend on `seed` alone.
+
+    `with_weights=False` leaves out the download of pretrained weights: a checkpoint's own follow. Raises RecipeError
+    for an unknown name, options the network does not take, and weights that cannot be fetched.
+    """
+    library, name = _resolve(model.name)
+    pretrained = model.pretrained and with_weights
+    if model.pretrained and library not in ("timm", "torchvision"):
+        raise RecipeError(f"model {model.name!r} has no published weights; use a timm or torchvision name, such as "
+                          "timm:resnet18.a1_in1k, or pretrained=false.")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        try:
+            built = _MAKERS[library](name, num_classes, in_channels, pretrained, dict(model.options))
+        except TypeError as e:
+            raise RecipeError(f"model {model.name!r} was not made with the options {dict(model.options)}: {e}") from e
+    if model.trainable == "head":
+        freeze(built, model.name)
+    return built
+
+
+def _resolve(name: str) -> tuple[str, str]:
+    library, colon, rest = name.partition(":")
+    if colon:
+        return (library, rest) if library in ("timm", "torchvision") else ("own", name)
+    if name in OWN:
+        return "sightline", name
+    timm, torchvision = _timm(), _torchvision()
+    if timm.is_model(name.split(".")[0]):
+        return "timm", name
+    if name in torchvision.list_models(module=torchvision):
+        return "torchvision", name
+    raise RecipeError(f"no model is called {name!r} in sightline, timm or torchvision."
+                      f"{_suggestion(name, [*OWN, *timm.list_models()])} One's own is given as module:function.")
+
+
+def _suggestion(name: str, known: list[str]) -> str:
+    hint = did_you_mean(name, known)
+    return hint if hint.startswith(" Did") else f" Own: {', '.join(OWN)}; timm has {len(known) - len(OWN):,}."
+
+
+def _make_sightline(name: str, num_classes: int, in_channels: int, _: bool, options: dict[str, Any]) -> nn.Module:
+    return OWN[name](num_classes, in_channels, **options)
+
+
+def _make_timm(name: str, num_classes: int, in_channels: int, pretrained: bool, options: dict[str, Any]) -> nn.Module:
+    timm = _timm()
+    if not timm.is_model(name.split(".")[0]):
+        raise RecipeError(f"timm has no model {name!r}.{_suggestion(name, timm.list_models())}")
+    try:
+        model: nn.Module = timm.create_model(name, pretrained=pretrained, num_classes=num_classes,
+                                             in_chans=in_channels, **options)  # fmt: skip
+    except (OSError, RuntimeError, ValueError) as e:
+        if not pretrained:
+            raise RecipeError(f"timm could not make {name!r}: {e}") from e
+        raise _no_weights(name, e) from e
+    return model
+
+
+def _make_torchvision(
+    name: str, num_classes: int, in_channels: int, pretrained: bool, options: dict[str, Any]
+) -> nn.Module:
+    torchvision = _torchvision()
+    known = torchvision.list_models(module=torchvision)
+    if name not in known:
+        raise RecipeError(f"torchvision has no classification model {name!r}.{did_you_mean(name, known)}")
+    if in_channels != 3:
+        raise RecipeError(f"torchvision models take 3 channels, got {in_channels}; set color_mode=RGB, or use timm.")
+    if not pretrained:
+        plain: nn.Module = torchvision.get_model(name, weights=None, num_classes=num_classes, **options)
+        return plain
+    try:
+        model = torchvision.get_model(name, weights="DEFAULT", **options)
+    except (OSError, RuntimeError, ValueError) as e:
+        raise _no_weights(name, e) from e
+    return _with_new_classifier(model, num_classes, name)
+
+
+def _make_own(name: str, num_classes: int, in_channels: int, _: bool, options: dict[str, Any]) -> nn.Module:
+    module_name, _colon, function = name.partition(":")
+    if "" not in sys.path:
+        sys.path.insert(0, "")  # a file beside the person, as with `python -m`
+    try:
+        make = getattr(importlib.import_module(module_name), function)
+    except (ImportError, AttributeError) as e:
+        raise RecipeError(f"model {name!r}: {e}. It must be module:function, importable from here, called with "
+                          "(num_classes, in_channels, **options).") from e
+    model = make(num_classes, in_channels, **options)
+    if not isinstance(model, nn.Module):
+        raise RecipeError(f"model {name!r} returned a {type(model).__name__}, wanted a torch.nn.Module.")
+    return model
+
+
+_MAKERS = {"sightline": _make_sightline, "timm": _make_timm, "torchvision": _make_torchvision, "own": _make_own}
+
+
+def _with_new_classifier(model: nn.Module, num_classes: int, name: str) -> nn.Module:
+    linear = [(path, m) for path, m in model.named_modules() if isinstance(m, nn.Linear)]
+    if not linear:
+        raise RecipeError(f"torchvision:{name} has no linear classifier to replace; use timm, or pretrained=false.")
+    path, last = linear[-1]
+    owner, _, leaf = path.rpartition(".")
+    setattr(model.get_submodule(owner), leaf, nn.Linear(last.in_features, num_classes, bias=last.bias is not None))
+    return model
+
+
+def _no_weights(name: str, error: Exception) -> RecipeError:
+    first = str(error).strip().split("\n")[0]
+    return RecipeError(f"the pretrained weights of {name!r} could not be fetched ({type(error).__name__}: {first}). "
+                       "Connect to the network once (they are cached afterwards), name weights that exist, or train "
+                       "without --pretrained.")
+
+
+def pretrained_preprocessing(model: Model) -> Preprocessing:
+    """The preprocessing contract of the weights that a pretrained model starts from. Needs no network."""
+    library, name = _resolve(model.name)
+    if library == "timm":
+        return Preprocessing.from_timm(name)
+    if library == "torchvision":
+        return Preprocessing.from_torchvision(_torchvision().get_model_weights(name).DEFAULT)
+    raise RecipeError(f"model {model.name!r} has no published weights and so no preprocessing of theirs.")
+
+
+def head_of(module: nn.Module) -> nn.Module | None:
+    """The classifier: what timm's `get_classifier` or an attribute `head` names, else the last linear layer."""
+    ask: Any = getattr(module, "get_classifier", None)
+    named = ask() if callable(ask) else getattr(module, "head", None)
+    if isinstance(named, nn.Module) and any(True for _ in named.parameters()):
+        return named
+    linear = [m for m in module.modules() if isinstance(m, nn.Linear)]
+    return linear[-1] if linear else None
+
+
+def freeze(module: nn.Module, name: str) -> None:
+    """Leave the classifier alone trainable. Raises RecipeError for a network without one."""
+    head = head_of(module)
+    if head is None:
+        raise RecipeError(f"model {name!r} has no classifier that could be trained alone; use model.trainable=all.")
+    module.requires_grad_(False)
+    head.requires_grad_(True)
+
+
+def set_training(module: nn.Module, trainable: str) -> None:
+    """Put the trainable part into training mode; a frozen part stays in evaluation mode, its statistics untouched."""
+    module.train(trainable == "all")
+    head = head_of(module)
+    if head is not None:
+        head.train()
+
+
+def source_of(module: nn.Module, name: str) -> str:
+    """Where a network's code came from: a library and its version, or the sha256 of the file that defines its class."""
+    library = _resolve(name)[0] if not name.startswith("object:") else "own"
+    if library != "own":
+        return f"{library} {_version(library)}"
+    path = inspect.getsourcefile(type(module))
+    if path is None or not Path(path).exists():
+        return "source unknown"  # defined at a prompt
+    return f"sha256:{hashlib.sha256(Path(path).read_bytes()).hexdigest()}"
+
+
+def _version(library: str) -> str:
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def _timm() -> Any:
+    try:
+        import timm
+    except ImportError:
+        raise MissingExtraError("timm", "train", "A timm model") from None
+    return timm
+
+
+def _torchvision() -> Any:
+    try:
+        from torchvision import models
+    except ImportError:
+        raise MissingExtraError("torchvision", "train", "A torchvision model") from None
+    return models

@@ -1,0 +1,281 @@
+"""The training loop, top to bottom: prepare · resume · for epoch · for batch · validate · save.
+
+Nothing random has a state: initial weights, order, augmentation and dropout are functions of the seed, the epoch, the
+update and the sample. So a run that was killed after any update and resumed ends with the same bits as one that was
+not, on the same machine and with the same number of threads and processes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from sightline import checkpoint, distributed, models
+from sightline.checkpoint import Checkpoint
+from sightline.digests import short
+from sightline.errors import DataError, RecipeError
+from sightline.optimization import Step, set_lr, train_step
+from sightline.progress import progress
+from sightline.recipes import Recipe
+from sightline.runs import Run, digest_of_run
+from sightline.samples import SampleTable
+from sightline.splits import Splits
+from sightline.training.preparation import Job, environment, prepare
+from sightline.training.process import Interruption, prepared
+from sightline.training.validation import Validation, validate
+
+SAVE_EVERY_S = 300.0
+"""Seconds between checkpoints inside an epoch; another is written after each epoch and on SIGINT or SIGTERM."""
+CHECK_EVERY = 20
+"""Updates between looks at the loss: each makes an accelerator wait."""
+
+
+@dataclass
+class Position:
+    """How far a training has come."""
+
+    epoch: int = 0
+    """Epochs finished."""
+    batch: int = 0
+    """Batches of the next epoch that are done."""
+    step: int = 0
+    """Updates made."""
+    loss_sum: float = 0.0
+    """Σ of the losses of this epoch's samples so far."""
+    seen: int = 0
+    """Samples of this epoch so far."""
+    best_step: int | None = None
+    best_val_top1: float | None = None
+    best_val_nll: float | None = None
+    time_s: float = 0.0
+    """Seconds of this epoch so far, over all sessions; of no influence on the weights."""
+    wait_s: float = 0.0
+    """Of these, seconds in which the loop waited for a batch."""
+
+
+def train(
+    recipe: Recipe, samples: SampleTable, splits: Splits, *, out: str | Path, device: str = "auto",
+    resume: bool = False, model: nn.Module | Callable[..., nn.Module] | None = None, step: Step | None = None,
+) -> Run:  # fmt: skip
+    """The run that fits `recipe` to `splits.train`, in a directory below `out` named by its digest.
+
+    The checkpoint with the highest val top-1 (of equals the lowest NLL) is `run.best`; without a val split it is the
+    last one. `resume` continues an interrupted run of the same recipe, samples and splits, and returns a finished one as it is. `model` takes a
+    network of one's own instead of the recipe's: a torch.nn.Module (copied, its weights are the start) or a function of
+    (num_classes, in_channels). `step` replaces `optimization.train_step`. Under torchrun all processes call this
+    and share each batch.
+
+    Raises RecipeError, DataError or ContractError for what cannot work, before the first update.
+    """
+    place = distributed.choose_device(device, distributed.world_of_environment().local_rank)
+    with distributed.joined(place.type) as world, prepared(place), Interruption() as interruption:
+        job = prepare(recipe, samples, splits, device=place, world=world, model=model, step=step)
+        run, position = _opened(job, samples, splits, Path(out), resume)
+        if not run.is_finished:
+            _fit(job, run, position, step or train_step, interruption)
+        if interruption.is_wished:  # it came when there was nothing left to stop
+            interruption.leave()
+    return run
+
+
+def _opened(job: Job, samples: SampleTable, splits: Splits, out: Path, resume: bool) -> tuple[Run, Position]:
+    """The run's directory, new or found, and the position to continue from; the model's state is that of it."""
+    digest = digest_of_run(job.recipe, samples, splits, job.facts)
+    run = Run(out / short(digest), job.recipe, samples, splits)
+    exists = run.last.exists() and run.json_path.exists()
+    distributed.wait()
+    if exists and not resume:
+        raise DataError(f"{run.directory} holds a run of this recipe, samples and splits already. Continue or take it "
+                        "with --resume (resume=True), change the recipe (its seed, say), or delete the directory.")
+    if exists:
+        run = Run.open(run.directory, samples, splits)
+        return run, _restored(job, run)
+    if job.world.is_first:
+        about = {"model": job.facts, "preprocessing": job.preprocessing.digest, "selected_by": _criterion(job),
+                 "environment": environment(job.fit.device, job.world, job.fit.precision),
+                 "num_train": job.num_train, "num_val": job.num_val}  # fmt: skip
+        run = Run.create(out, job.recipe, samples, splits, about)
+        run.write_line({"kind": "start", "step": 0, "total_steps": job.total_updates, "epochs": job.num_epochs})
+    distributed.wait()
+    return run, Position()
+
+
+def _fit(job: Job, run: Run, position: Position, step: Step, interruption: Interruption) -> None:
+    """From `position` to the end."""
+    models.set_training(job.fit.model, job.recipe.model.trainable)
+    batch = min(job.recipe.batch_size, job.num_train)
+    shown = progress("train", job.total_updates * batch) if job.world.is_first else nullcontext(_silent)
+    with shown as advance:
+        advance(position.step * batch)
+        for epoch in range(position.epoch, job.num_epochs):
+            _fit_epoch(job, run, position, step, interruption, advance)
+            started = time.monotonic()
+            result = _validated(job)
+            is_best = _is_better(result, position)
+            if is_best:
+                position.best_step = position.step
+                position.best_val_top1, position.best_val_nll = (result.top1, result.nll) if result else (None, None)
+            line = _epoch_line(job, position, result, epoch + 1) | {"val_time_s": round(time.monotonic() - started, 3)}
+            position.epoch, position.batch, position.loss_sum, position.seen = epoch + 1, 0, 0.0, 0
+            position.time_s = position.wait_s = 0.0
+            if job.world.is_first:
+                if is_best:
+                    checkpoint.save(run.best, _checkpoint(job, run, position, result, resume=None))
+                run.write_line(line)  # before last.pt: a kill in between is rewound, never doubled
+                checkpoint.save(run.last, _checkpoint(job, run, position, result, _resume_state(job, position)))
+            distributed.wait()
+    if job.world.is_first:
+        best = {"step": position.best_step, "val_top1": position.best_val_top1}
+        run.write_line({"kind": "end", "step": position.step, "best": best})
+        run.record(finished=True, best=best, weights=checkpoint.load(run.best).weights_digest)
+    distributed.wait()
+
+
+def _fit_epoch(
+    job: Job, run: Run, position: Position, step: Step, interruption: Interruption, advance: Callable[..., None]
+) -> None:
+    """The rest of the epoch that `position` stands in."""
+    recipe, fit = job.recipe, job.fit
+    loss_total = torch.tensor(position.loss_sum, dtype=torch.float64, device=fit.device)
+    size = recipe.train_size(position.epoch, job.num_epochs)
+    mark = saved = time.monotonic()
+    for batch in job.train.epoch(position.epoch, size=size, start=position.batch):
+        position.wait_s += time.monotonic() - mark
+        is_save_due = job.world.is_first and time.monotonic() - saved > SAVE_EVERY_S
+        num_samples, num_stops, num_saves = distributed.summed(
+            [len(batch.labels_b), int(interruption.is_wished), int(is_save_due)], fit.device)
+        set_lr(fit.optimizers, recipe.lr_factor(position.step, job.updates_per_epoch))
+        torch.manual_seed(_dropout_seed(recipe.seed, position.step, job.world.rank))
+        images_bchw = batch.images_bchw.to(fit.device, non_blocking=True, memory_format=torch.channels_last)
+        loss_total += step(fit, images_bchw, batch.labels_b.to(fit.device, non_blocking=True), num_samples)
+        if job.averaged is not None:
+            job.averaged.update(fit.model)
+        position.step, position.batch = position.step + 1, position.batch + 1
+        position.seen += num_samples
+        position.time_s, mark = position.time_s + time.monotonic() - mark, time.monotonic()
+        is_last = position.step == job.total_updates or position.batch == job.updates_per_epoch
+        if is_last or num_stops or num_saves or position.step % CHECK_EVERY == 0:
+            position.loss_sum = _finite(float(loss_total), position, recipe)
+        advance(num_samples, f"epoch {position.epoch + 1}/{job.num_epochs}")
+        if is_last:
+            break
+        if num_stops or num_saves:
+            _save_inside_epoch(job, run, position, loss_total)
+            saved = mark = time.monotonic()
+        if num_stops:
+            interruption.leave()
+    position.loss_sum = distributed.summed([float(loss_total)], fit.device)[0]
+
+
+def _save_inside_epoch(job: Job, run: Run, position: Position, loss_total: torch.Tensor) -> None:
+    position.loss_sum = distributed.summed([float(loss_total)], job.fit.device)[0]
+    if job.world.is_first:
+        checkpoint.save(run.last, _checkpoint(job, run, position, None, _resume_state(job, position)))
+    # The first rank carries on with the sum of all; the others with what they add from here.
+    loss_total.fill_(position.loss_sum if job.world.is_first else 0.0)
+    distributed.wait()
+
+
+def _validated(job: Job) -> Validation | None:
+    if job.val is None:
+        return None
+    return validate(_network(job), job.val, job.num_val, job.fit.device)
+
+
+def _network(job: Job) -> nn.Module:
+    """The network that is validated and kept: the averaged one where the recipe averages."""
+    return job.fit.model if job.averaged is None else job.averaged.network(job.fit.model)
+
+
+def _is_better(result: Validation | None, position: Position) -> bool:
+    if result is None or position.best_val_top1 is None:
+        return True
+    if result.top1 != position.best_val_top1:
+        return result.top1 > position.best_val_top1
+    former, now = position.best_val_nll, result.nll
+    return now is not None and (former is None or now < former)
+
+
+def _criterion(job: Job) -> str:
+    return "val top-1, of equals the lowest NLL" if job.val is not None else "last epoch: there is no val split"
+
+
+def _epoch_line(job: Job, position: Position, result: Validation | None, epoch: int) -> dict[str, Any]:
+    lr = job.recipe.peak_lr * job.recipe.lr_factor(position.step - 1, job.updates_per_epoch)
+    time_s = max(position.time_s, 1e-9)
+    return {
+        "kind": "epoch", "epoch": epoch, "step": position.step, "lr": lr,
+        "train_loss": position.loss_sum / position.seen, "val_top1": result.top1 if result else None,
+        "val_nll": result.nll if result else None, "images_per_s": round(position.seen / time_s, 1),
+        "wait_share": round(position.wait_s / time_s, 4), "time_s": round(position.time_s, 3),
+    }  # fmt: skip
+
+
+def _checkpoint(
+    job: Job, run: Run, position: Position, result: Validation | None, resume: dict[str, Any] | None
+) -> Checkpoint:
+    assert run.samples is not None
+    assert run.splits is not None
+    return Checkpoint(
+        recipe=job.recipe, preprocessing=job.preprocessing, class_names=run.samples.classes.names,
+        weights=_network(job).state_dict(), source=job.source, step=position.step,
+        digests={"samples": run.samples.digest, "splits": run.splits.digest, "run": run.digest},
+        val_top1=result.top1 if result else None, resume=resume,
+    )  # fmt: skip
+
+
+def _resume_state(job: Job, position: Position) -> dict[str, Any]:
+    return {
+        "position": asdict(position),
+        "weights": job.fit.model.state_dict(),
+        "optimizers": [o.state_dict() for o in job.fit.optimizers],
+        "averaged_updates": job.averaged.updates if job.averaged is not None else 0,
+    }
+
+
+def _restored(job: Job, run: Run) -> Position:
+    """The position of last.pt, with the state of the model, the optimizers, the average and the log put back to it."""
+    stored = checkpoint.load(run.last)
+    stored.preprocessing.require_same(job.preprocessing, f"{run.last} and these samples")
+    if stored.resume is None:
+        raise DataError(f"{run.last} holds no state to resume from. Delete {run.directory} and train again.")
+    job.fit.model.load_state_dict(dict(stored.resume["weights"]))
+    for optimizer, state in zip(job.fit.optimizers, stored.resume["optimizers"], strict=True):
+        optimizer.load_state_dict(state)
+    if job.averaged is not None:
+        job.averaged.model.load_state_dict(dict(stored.weights))
+        job.averaged.updates = stored.resume["averaged_updates"]
+    position = Position(**stored.resume["position"])
+    if job.world.is_first:
+        run.rewind_log(position.step)
+        if not run.is_finished:
+            run.write_line({"kind": "resume", "step": position.step, "epoch": position.epoch})
+    else:
+        position.loss_sum = 0.0  # the first rank carries what was summed before
+    distributed.wait()
+    return position
+
+
+def _finite(loss_sum: float, position: Position, recipe: Recipe) -> float:
+    if not math.isfinite(loss_sum):
+        raise RecipeError(f"the loss is {loss_sum} after {position.step} steps (peak lr {recipe.peak_lr:g}). "
+                          "Lower optimizer.lr, lengthen schedule.warmup, or set clip_norm=1.")
+    return loss_sum
+
+
+def _dropout_seed(seed: int, step: int, rank: int) -> int:
+    """Seed of torch's generator for one update: dropout is then a function of (seed, update, rank), with no state."""
+    return int.from_bytes(hashlib.sha256(f"dropout {seed} {step} {rank}".encode()).digest()[:8], "little") >> 1
+
+
+def _silent(n: int = 1, note: str = "") -> None:
+    """Progress of the ranks that do not talk."""
