@@ -1,0 +1,124 @@
+"""Class folders: which file becomes which sample of which class and split."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sightline.errors import DataError
+from sightline.formats import Attributes, Listing, class_folders
+from tests.sources import jpeg, write_files
+
+IMAGE = jpeg()
+
+
+def listed(folder: Path, *names: str) -> Listing:
+    return class_folders.read(write_files(folder, {n: IMAGE for n in names}), Attributes())
+
+
+def test_classes_without_splits(tmp_path: Path) -> None:
+    found = listed(tmp_path, "dog/2.jpg", "cat/b.png", "cat/a.jpg", "dog/10.jpg")
+    assert found.keys == ["cat/a.jpg", "cat/b.png", "dog/10.jpg", "dog/2.jpg"]  # byte order, not natural order
+    assert found.labels == ["cat", "cat", "dog", "dog"]
+    assert set(found.splits) == {None}
+    assert found.class_ids == ("cat", "dog")
+
+
+@pytest.mark.parametrize("val", ["val", "valid", "validation", "Val"])
+def test_split_folders(tmp_path: Path, val: str) -> None:
+    found = listed(tmp_path, "train/a/1.jpg", "train/b/1.jpg", f"{val}/a/1.jpg", "test/b/1.jpg")
+    assert dict(zip(found.keys, found.splits, strict=True)) == {
+        "train/a/1.jpg": "train", "train/b/1.jpg": "train", f"{val}/a/1.jpg": "val", "test/b/1.jpg": "test",
+    }  # fmt: skip
+    assert found.class_ids == ("a", "b")
+
+
+def test_classes_are_the_union_of_all_splits(tmp_path: Path) -> None:
+    found = listed(tmp_path, "train/b/1.jpg", "train/c/1.jpg", "val/a/1.jpg", "val/c/1.jpg")
+    assert found.class_ids == ("a", "b", "c")
+
+
+def test_a_class_may_be_called_train(tmp_path: Path) -> None:
+    found = listed(tmp_path, "train/1.jpg", "car/1.jpg", "bus/1.jpg")
+    assert found.class_ids == ("bus", "car", "train")
+    assert set(found.splits) == {None}
+
+
+def test_the_class_is_the_top_folder_not_the_leaf(tmp_path: Path) -> None:
+    found = listed(tmp_path, "train/a/images/1.jpg", "train/b/x/y/1.jpg")
+    assert found.labels == ["a", "b"]
+
+
+def test_a_flat_test_folder_is_unlabelled(tmp_path: Path) -> None:
+    found = listed(tmp_path, "train/a/1.jpg", "train/b/1.jpg", "test/1.jpg", "test/2.jpg")
+    assert found.labels[:2] == [None, None]
+    assert found.splits[:2] == ["test", "test"]
+    assert "2 unlabelled" in found.notes[0]
+
+
+def test_hidden_and_other_files_are_no_samples(tmp_path: Path) -> None:
+    found = listed(
+        tmp_path, "a/1.jpg", "b/1.jpg", "a/.DS_Store", "a/._1.jpg", "a/Thumbs.db", ".cache/x/1.jpg", "__MACOSX/a/1.jpg",
+        "a/boxes.txt", "b/meta.json", "labels_of_somebody.xml",
+    )  # fmt: skip
+    assert found.keys == ["a/1.jpg", "b/1.jpg"]
+    assert found.notes == ("3 files that are no images ignored (.json, .txt, .xml)",)
+
+
+def test_any_other_name_is_a_sample_for_the_header_to_judge(tmp_path: Path) -> None:
+    found = listed(tmp_path, "a/no_suffix", "a/odd.xyz", "b/1.JPEG")
+    assert found.keys == ["a/no_suffix", "a/odd.xyz", "b/1.JPEG"]
+
+
+def test_an_empty_class_folder_stays_a_class(tmp_path: Path) -> None:
+    (tmp_path / "c").mkdir()
+    found = listed(tmp_path, "a/1.jpg", "b/1.jpg")
+    assert found.class_ids == ("a", "b", "c")
+    assert "1 class folders without images" in found.notes[0]
+
+
+def test_folders_beside_the_splits_are_said(tmp_path: Path) -> None:
+    found = listed(tmp_path, "train/a/1.jpg", "train/b/1.jpg", "extra/a/1.jpg")
+    assert len(found.keys) == 2
+    assert "extra" in found.notes[0]
+
+
+def test_a_broken_link_stays_a_sample(tmp_path: Path) -> None:
+    write_files(tmp_path, {"a/1.jpg": IMAGE, "b/1.jpg": IMAGE})
+    (tmp_path / "a" / "2.jpg").symlink_to(tmp_path / "gone.jpg")
+    assert "a/2.jpg" in class_folders.read(tmp_path, Attributes()).keys
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        ((), "holds no images"),
+        (("1.jpg", "2.jpg"), "2 images and no class folders"),
+        (("a/notes.txt", "b/notes.txt"), "no images in them"),
+        (("1.jpg", "a/1.jpg", "b/1.jpg"), "beside the class folders"),
+        (("1.jpg", "train/a/1.jpg", "train/b/1.jpg"), "beside the split folders"),
+        (("train/1.jpg", "train/a/1.jpg", "train/b/1.jpg"), "beside its class folders"),
+        (("train/a/1.jpg", "val/a/1.jpg", "valid/a/1.jpg"), "two folders for val"),
+    ],
+)
+def test_refused_with_a_reason(tmp_path: Path, names: tuple[str, ...], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        listed(tmp_path, *names)
+
+
+def test_a_link_to_a_folder_above_is_refused(tmp_path: Path) -> None:
+    write_files(tmp_path, {"a/1.jpg": IMAGE, "b/1.jpg": IMAGE})
+    (tmp_path / "a" / "loop").symlink_to(tmp_path / "a")
+    with pytest.raises(DataError, match="link"):
+        class_folders.read(tmp_path, Attributes())
+
+
+def test_a_name_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
+    write_files(tmp_path, {"a/1.jpg": IMAGE, "b/1.jpg": IMAGE})
+    try:
+        Path(str(tmp_path / "a") + "/\udcff.jpg").write_bytes(IMAGE)
+    except OSError:
+        pytest.skip("this file system refuses such names itself")
+    with pytest.raises(DataError, match="not UTF-8"):
+        class_folders.read(tmp_path, Attributes())
