@@ -36,7 +36,7 @@ class Checkpoint:
     source: str
     """Where the network's code came from, as `models.source_of` says."""
     digests: Mapping[str, str]
-    """Of the samples, the splits and the run."""
+    """Of the samples, the splits, the run, and the test split that was left alone ("" without one)."""
     step: int
     """Updates made."""
     val_top1: float | None = None

@@ -7,6 +7,7 @@ import importlib
 import inspect
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from itertools import pairwise
 from pathlib import Path
@@ -18,7 +19,9 @@ from torch import Tensor, nn
 
 from sightline.errors import MissingExtraError, RecipeError, did_you_mean
 from sightline.preprocessing import Preprocessing
-from sightline.recipes import Model
+from sightline.recipes import Model, Recipe
+from sightline.samples import SampleTable
+from sightline.splits import Splits
 
 
 class SmallCNN(nn.Module):
@@ -220,6 +223,19 @@ def pretrained_preprocessing(model: Model) -> Preprocessing:
     if library == "torchvision":
         return Preprocessing.from_torchvision(_torchvision().get_model_weights(name).DEFAULT)
     raise RecipeError(f"model {model.name!r} has no published weights and so no preprocessing of theirs.")
+
+
+def contract_of(recipe: Recipe, samples: SampleTable, splits: Splits) -> Preprocessing:
+    """The preprocessing contract of a training: the pretrained weights' own, else from the training split."""
+    if recipe.model.pretrained:
+        contract = pretrained_preprocessing(recipe.model).with_classes(samples.classes.ids)
+        return contract if recipe.size is None else contract.at_size(recipe.size)
+    assert recipe.size is not None
+    to = round(min(recipe.size) / recipe.crop_fraction)
+    contract = Preprocessing.from_training_split(samples, splits, recipe.size, resize_to=to)
+    if recipe.color_mode == "RGB" and contract.color_mode == "L":
+        return replace(contract, color_mode="RGB", mean=contract.mean * 3, std=contract.std * 3)
+    return contract
 
 
 def head_of(module: nn.Module) -> nn.Module | None:

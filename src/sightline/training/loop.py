@@ -228,7 +228,8 @@ def _checkpoint(
     return Checkpoint(
         recipe=job.recipe, preprocessing=job.preprocessing, class_names=run.samples.classes.names,
         weights=_network(job).state_dict(), source=job.source, step=position.step,
-        digests={"samples": run.samples.digest, "splits": run.splits.digest, "run": run.digest},
+        digests={"samples": run.samples.digest, "splits": run.splits.digest, "run": run.digest,
+                 "test": run.splits.test.digest if run.splits.test else ""},
         val_top1=result.top1 if result else None, resume=resume,
     )  # fmt: skip
 

@@ -70,19 +70,6 @@ class Job:
         return math.ceil(self.total_updates / self.updates_per_epoch)
 
 
-def contract_of(recipe: Recipe, samples: SampleTable, splits: Splits) -> Preprocessing:
-    """The preprocessing contract of a training: the pretrained weights' own, else from the training split."""
-    if recipe.model.pretrained:
-        contract = models.pretrained_preprocessing(recipe.model).with_classes(samples.classes.ids)
-        return contract if recipe.size is None else contract.at_size(recipe.size)
-    assert recipe.size is not None
-    to = round(min(recipe.size) / recipe.crop_fraction)
-    contract = Preprocessing.from_training_split(samples, splits, recipe.size, resize_to=to)
-    if recipe.color_mode == "RGB" and contract.color_mode == "L":
-        return replace(contract, color_mode="RGB", mean=contract.mean * 3, std=contract.std * 3)
-    return contract
-
-
 def prepare(
     recipe: Recipe, samples: SampleTable, splits: Splits, *, device: torch.device, world: World,
     model: nn.Module | Callable[..., nn.Module] | None, step: Step | None,
@@ -94,7 +81,7 @@ def prepare(
     _check_data(samples, len(train), num_classes, recipe.batch_size, world)
     if model is not None:
         recipe = replace(recipe, model=Model(name=_name_of(model), trainable=recipe.model.trainable))
-    preprocessing = contract_of(recipe, samples, splits)
+    preprocessing = models.contract_of(recipe, samples, splits)
     module = _module(recipe, model, num_classes, preprocessing.num_channels)
     source = models.source_of(module, recipe.model.name)
     facts = {"name": recipe.model.name, "source": source, "architecture": _architecture(module),
