@@ -27,7 +27,7 @@ def verify_classes(samples: SampleTable, names: Array) -> None:
         where = _said({s: int(n[c]) for s, n in counts.items() if n[c]})
         raise SplitError(
             f"class {samples.classes.title(c)!r} has {where} and none in train{more}: it could never be learnt. Split "
-            "anew with every class in train: sightline split STUDY --by stratified; or choose the others with --classes."
+            "anew with every class in train: sightline split STUDY --by stratified; or choose others with --classes."
         )
 
 

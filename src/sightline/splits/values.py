@@ -171,7 +171,7 @@ class Splits:
 
     def __repr__(self) -> str:
         parts = [f"by {self.how.get('by', '?')}"]
-        parts += [f"fold {self.how['fold']} of 0 … {self.folds - 1}"] if self.folds else []
+        parts += [f"fold {self.how['fold']} of {self.folds}, counted from 0"] if self.folds else []
         sizes = dict(self.sizes)
         left_out = sizes.pop("left_out")
         parts += [f"{name} {n:,}{', sealed' if name == TEST else ''}" for name, n in sizes.items() if n]
