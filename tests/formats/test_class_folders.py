@@ -14,7 +14,7 @@ IMAGE = jpeg()
 
 
 def listed(folder: Path, *names: str) -> Listing:
-    return class_folders.read(write_files(folder, {n: IMAGE for n in names}), Attributes())
+    return class_folders.read(write_files(folder, dict.fromkeys(names, IMAGE)), Attributes())
 
 
 def test_classes_without_splits(tmp_path: Path) -> None:

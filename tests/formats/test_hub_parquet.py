@@ -136,6 +136,7 @@ def test_refused_with_a_reason(tmp_path: Path, files: dict[str, dict[str, object
 
 def test_a_missing_label_column_is_named(tmp_path: Path) -> None:
     kind = pa.struct([("bytes", pa.binary())])
-    pq.write_table(pa.table({"image": pa.array([{"bytes": b} for b in IMAGES], kind), "x": range(10)}), tmp_path / "a.parquet")
+    images = pa.array([{"bytes": b} for b in IMAGES], kind)
+    pq.write_table(pa.table({"image": images, "x": range(10)}), tmp_path / "a.parquet")
     with pytest.raises(DataError, match="no column for the label"):
         index(tmp_path)

@@ -42,7 +42,8 @@ def test_other_names_of_the_columns_are_said(folder: Path, path: str, label: str
 
 @pytest.mark.parametrize(
     "text",
-    ["\ufeffpath,label\na/1.jpg,x\nb/1.jpg,y\n", "path;label\na/1.jpg;x\nb/1.jpg;y\n", "path\tlabel\na/1.jpg\tx\nb/1.jpg\ty\n",
+    ["\ufeffpath,label\na/1.jpg,x\nb/1.jpg,y\n", "path;label\na/1.jpg;x\nb/1.jpg;y\n",
+     "path\tlabel\na/1.jpg\tx\nb/1.jpg\ty\n",
      "path,label\r\na\\1.jpg,x\r\nb\\1.jpg,y\r\n", "path,label\n./a/1.jpg, x \n\nb/../b/1.jpg,y\n",
      'path,label\n"a/1.jpg","x"\n"b/1.jpg","y"\n'],
 )  # fmt: skip

@@ -75,27 +75,28 @@ def _of_file(path: Path) -> Result:
 def _parquet_work(listing: Listing) -> Iterator[Work]:
     """One piece for each row group; a listing keeps the rows of a group together."""
     root = resolve_root(next(iter(listing.roots.values())))
-    paths, members, groups = (listing.images[f] for f in ("path", "member", "row_group"))
+    paths, members, groups, rows = (listing.images[f] for f in ("path", "member", "row_group", "row"))
     start, n = 0, len(paths)
     while start < n:
         stop = start
         while stop < n and paths[stop] == paths[start] and groups[stop] == groups[start]:
             stop += 1
-        place = root / paths[start], members[start], groups[start], stop - start
+        # A part of a source has some rows of a group, not all.
+        place = root / paths[start], members[start], groups[start], rows[start:stop]
         yield start, lambda place=place: _of_group(*place)
         start = stop
 
 
-def _of_group(path: Path, member: str, group: int, n: int) -> list[Result]:
+def _of_group(path: Path, member: str, group: int, rows: list[int]) -> list[Result]:
     try:
         # A reader of its own for each piece: ParquetFile is not meant to be shared between threads.
         table = pq.ParquetFile(path).read_row_group(group, columns=[member], use_threads=False)
     except (pa.ArrowInvalid, OSError) as e:
-        return [f"damaged Parquet file: {e}"] * n
+        return [f"damaged Parquet file: {e}"] * len(rows)
     values = table.column(0).combine_chunks()
     for name in member.split(".")[1:]:
         values = values.field(name)
-    return [_of_bytes(v) for v in values.to_pylist()]
+    return [_of_bytes(v) for v in values.take(pa.array(rows)).to_pylist()]
 
 
 def _of_bytes(data: bytes | None) -> Result:

@@ -1,0 +1,58 @@
+"""The family: each layout is found without flags, and none takes another's source."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sightline.errors import DataError
+from sightline.formats import FORMATS, detect
+from tests.sources import jpeg, picture, write_files, write_hub, write_idx
+
+
+def _idx(folder: Path) -> Path:
+    return write_idx(folder, np.stack([picture(4, 4, 1, i) for i in range(4)]), np.array([0, 1, 0, 1], np.uint8))
+
+
+def _hub(folder: Path) -> Path:
+    return write_hub(folder / "data/train-00000-of-00001.parquet", [jpeg(i) for i in range(4)], [0, 1, 0, 1]).parents[1]
+
+
+def _folders(folder: Path) -> Path:
+    return write_files(folder, {f"{c}/{i}.jpg": jpeg(i) for i, c in enumerate("abab")})
+
+
+def _manifest(folder: Path) -> Path:
+    _folders(folder)
+    (folder / "list.csv").write_text("path,label\n" + "".join(f"{c}/{i}.jpg,{c}\n" for i, c in enumerate("abab")))
+    return folder
+
+
+MAKERS: dict[str, Callable[[Path], Path]] = {
+    "IDX": _idx, "hub Parquet": _hub, "manifest": _manifest, "class folders": _folders,
+}  # fmt: skip
+
+
+def test_every_format_has_a_maker() -> None:
+    assert {f.name for f in FORMATS} == set(MAKERS)
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_found_by_content(tmp_path: Path, name: str) -> None:
+    assert detect(MAKERS[name](tmp_path / "source")).name == name
+
+
+def test_a_table_without_paths_beside_class_folders_is_not_taken(tmp_path: Path) -> None:
+    _folders(tmp_path)
+    (tmp_path / "scores.csv").write_text("epoch,loss\n1,2\n")
+    (tmp_path / "latin.csv").write_bytes("path,läbel\n".encode("latin-1"))
+    assert detect(tmp_path).name == "class folders"
+
+
+def test_a_file_that_is_none_of_them(tmp_path: Path) -> None:
+    (tmp_path / "photo.jpg").write_bytes(jpeg())
+    with pytest.raises(DataError, match="not a source Sightline reads"):
+        detect(tmp_path / "photo.jpg")
