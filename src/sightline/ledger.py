@@ -180,9 +180,10 @@ def _looks(lines: Sequence[Line], fingerprint: str | None) -> tuple[Look, ...]:
         # The folds of a plan share their number; any other look is one of its own.
         known, one = seen.setdefault(o["fingerprint"], []), (o["number"], o["plan"] or o["id"])
         known += [] if one in known else [one]
+        fold = tuple(o["fold"]) if o["fold"] else None
         looks.append(
-            Look(known.index(one) + 1, o["time"], o["fingerprint"], o["n"], o["verb"], o["note"], tuple(o["checkpoints"]),
-                 tuple(o["fold"]) if o["fold"] else None, o["plan"], o["id"], results.get(o["id"]))
+            Look(known.index(one) + 1, o["time"], o["fingerprint"], o["n"], o["verb"], o["note"],
+                 tuple(o["checkpoints"]), fold, o["plan"], o["id"], results.get(o["id"]))
         )  # fmt: skip
     return tuple(looks)
 
@@ -208,8 +209,8 @@ def _parse(data: bytes, path: Path) -> tuple[list[Line], int]:
         if line is None and is_tail:
             break
         if line is None:
-            raise LedgerError(f"{path}, line {number} does not follow from the line before: it was changed or moved, "
-                              "or a line is missing. Looks cannot be counted; restore the file from a copy.")  # fmt: skip
+            raise LedgerError(f"{path}, line {number} does not follow from the line before: it was changed, moved, or "
+                              "a line is missing. Looks cannot be counted; restore the file from a copy.")  # fmt: skip
         if line["version"] > VERSION:
             raise LedgerError(f"{path}, line {number} was written by a newer version of Sightline (format "
                               f"{line['version']}, this one reads {VERSION}). pip install -U sightline")  # fmt: skip

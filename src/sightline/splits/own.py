@@ -106,10 +106,11 @@ def _times(samples: SampleTable) -> Array:
 
 
 def _verify_filled(samples: SampleTable, names: Array, shares: Shares) -> None:
-    for name, share in zip(PARTS.tolist(), shares.of_parts, strict=True):
-        if share > 0 and not (names == name).any():
-            raise SplitError(
-                f"{samples.name}: {len(samples)} samples in {len(samples.classes)} classes leave {name} empty: train "
-                "keeps at least one sample (or group) of each class. Add samples, choose larger classes with "
-                f"--classes, or do without: --{name} 0."
-            )
+    wanted = [name for name, share in zip(PARTS.tolist(), shares.of_parts, strict=True) if share > 0]
+    empty = [name for name in wanted if name not in names]
+    if empty:
+        raise SplitError(
+            f"{samples.name}: {len(samples)} samples in {len(samples.classes)} classes leave {' and '.join(empty)} "
+            "empty. Train keeps at least one sample (or group) of each class. Add samples, choose larger classes with "
+            f"--classes, or do without: {' '.join(f'--{name} 0' for name in empty)}"
+        )
