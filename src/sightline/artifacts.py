@@ -6,7 +6,7 @@ import json
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,8 @@ def written_whole(path: Path) -> Iterator[Path]:
         raise DataError(f"Could not write {path}: {e.strerror or e}. Nothing was changed; free space or fix "
                         "permissions, then run the command again.") from e
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # what went wrong above is what the person needs to hear
+            temporary.unlink()
 
 
 def write_bytes(path: Path, data: bytes) -> None:

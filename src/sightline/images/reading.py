@@ -159,9 +159,9 @@ def _csv_bytes(path: Path) -> np.ndarray[Any, Any]:
 def _raw_pixels(payload: bytes, layout: str) -> Pixels:
     """Pixels of layout `u1:H,W[,C]`; `u1/16:…` holds 0 … 16, stretched to 0 … 255 (invertible)."""
     kind, _, shape = layout.partition(":")
+    if kind not in {"u1", "u1/16"}:
+        raise DataError(f"Unknown raw layout {layout!r} in the sample table; it was made by another version.")
     values = np.frombuffer(payload, np.uint8).reshape([int(n) for n in shape.split(",")])
     if kind == "u1/16":
         values = ((values.astype(np.uint16) * 255 + 8) // 16).astype(np.uint8)
-    elif kind != "u1":
-        raise DataError(f"Unknown raw layout {layout!r} in the sample table; it was made by another version.")
     return Pixels(values[:, :, None] if values.ndim == 2 else values, 8)
