@@ -1,0 +1,209 @@
+"""Native pixels: what each kind of file becomes, and what is refused."""
+
+from __future__ import annotations
+
+import io
+import zlib
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from sightline.errors import DecodeError
+from sightline.images import MAX_PIXELS, decode, sniff
+from sightline.images.decoding import codec_of
+from tests.sources import (
+    ODD_BUT_READABLE,
+    TRUNCATED,
+    UNREADABLE,
+    encoded,
+    exif_jpeg,
+    jpeg,
+    palette_alpha_png,
+    picture,
+    png16,
+)
+
+LOSSLESS = ("PNG", "BMP", "TIFF", "WEBP", "PPM")
+
+
+@pytest.mark.parametrize("codec", LOSSLESS)
+def test_lossless_codecs_return_the_pixels(codec: str) -> None:
+    values = picture()
+    options = {"lossless": True} if codec == "WEBP" else {}
+    pixels = decode(encoded(Image.fromarray(values), codec, **options))
+    np.testing.assert_array_equal(pixels.values, values)
+    assert (pixels.bits, pixels.orientation) == (8, 1)
+
+
+@pytest.mark.parametrize("codec", ["PNG", "BMP", "TIFF", "PPM"])
+def test_grey_stays_one_channel(codec: str) -> None:
+    values = picture(channels=1)
+    np.testing.assert_array_equal(decode(encoded(Image.fromarray(values), codec)).values, values[:, :, None])
+
+
+@given(height=st.integers(1, 33), width=st.integers(1, 33), grey=st.booleans(), seed=st.integers(0, 99))
+@settings(max_examples=40, deadline=None)
+def test_the_fast_jpeg_path_gives_pillows_pixels(height: int, width: int, grey: bool, seed: int) -> None:
+    data = encoded(Image.fromarray(picture(height, width, 1 if grey else 3, seed)), "JPEG", quality=80)
+    with Image.open(io.BytesIO(data)) as image:
+        wanted = np.asarray(image)
+    np.testing.assert_array_equal(decode(data).values, wanted.reshape(height, width, -1))
+
+
+def test_progressive_jpeg() -> None:
+    data = encoded(Image.fromarray(picture(40, 40)), "JPEG", progressive=True)
+    with Image.open(io.BytesIO(data)) as image:
+        np.testing.assert_array_equal(decode(data).values, np.asarray(image))
+
+
+def test_sixteen_bits_stay_sixteen() -> None:
+    pixels = decode(png16())
+    assert pixels.bits == 16
+    assert pixels.values.dtype == np.uint16
+    np.testing.assert_array_equal(pixels.values.ravel(), np.arange(12) * 5000)
+
+
+def test_sixteen_bit_tiff() -> None:
+    values = (np.arange(12, dtype=np.uint16) * 5000).reshape(3, 4)
+    pixels = decode(encoded(Image.fromarray(values), "TIFF"))
+    assert pixels.bits == 16
+    np.testing.assert_array_equal(pixels.values[:, :, 0], values)
+
+
+def test_orientation_is_told_and_not_applied() -> None:
+    data = exif_jpeg(6)
+    pixels = decode(data)
+    assert pixels.orientation == 6
+    assert pixels.values.shape == (12, 16, 3)
+    assert sniff(data).exif_orientation == 6
+
+
+@pytest.mark.parametrize("illegal", [0, 9, 77])
+def test_an_illegal_orientation_says_nothing(illegal: int) -> None:
+    assert sniff(exif_jpeg(illegal)).exif_orientation is None
+    assert decode(exif_jpeg(illegal)).orientation == 1
+
+
+def test_palette_with_transparency_becomes_rgba() -> None:
+    pixels = decode(palette_alpha_png())
+    assert pixels.values.shape[2] == 4
+    is_first = (picture(channels=1) % 4) == 0
+    np.testing.assert_array_equal(pixels.values[:, :, 3] == 0, is_first)
+
+
+def test_grey_with_alpha_keeps_two_channels() -> None:
+    values = picture(channels=2)
+    np.testing.assert_array_equal(decode(encoded(Image.fromarray(values, "LA"), "PNG")).values, values)
+
+
+def test_cmyk_becomes_rgb() -> None:
+    pixels = decode(ODD_BUT_READABLE["cmyk.jpg"][0])
+    assert pixels.values.shape == (12, 16, 3)
+
+
+def test_one_bit_becomes_black_and_white() -> None:
+    image = Image.fromarray(picture(channels=1)).convert("1")
+    assert set(np.unique(decode(encoded(image, "PNG")).values)) == {0, 255}
+
+
+def test_of_an_animation_the_first_frame() -> None:
+    frames = [Image.new("L", (4, 4), v) for v in (10, 200)]
+    data = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    assert decode(data).values.max() == 10
+
+
+def test_a_header_agrees_with_the_pixels() -> None:
+    for data, codec, mode, bits, orientation in ODD_BUT_READABLE.values():
+        header = sniff(data)
+        assert (header.codec, header.mode, header.bits, header.exif_orientation) == (codec, mode, bits, orientation)
+        pixels = decode(data)
+        assert pixels.values.shape[:2] == (header.height, header.width)
+        assert pixels.bits == header.bits
+
+
+def test_a_header_from_a_file_and_from_bytes_agree() -> None:
+    for data in [v[0] for v in ODD_BUT_READABLE.values()] + [jpeg()]:
+        assert sniff(data) == sniff(io.BytesIO(data))
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_unreadable(name: str) -> None:
+    data, reason = UNREADABLE[name]
+    for function in (sniff, decode):
+        with pytest.raises(DecodeError, match=reason):
+            function(data)
+
+
+@pytest.mark.parametrize("name", TRUNCATED)
+def test_half_a_file_is_not_half_an_image(name: str) -> None:
+    sniff(TRUNCATED[name])
+    with pytest.raises(DecodeError, match="damaged"):
+        decode(TRUNCATED[name])
+
+
+def _reason(function: Callable[[bytes], object], data: bytes) -> str | None:
+    """Why the bytes are refused, or None when they are an image; any other kind of error is a defect."""
+    try:
+        function(data)
+    except DecodeError as e:
+        return str(e)
+    return None
+
+
+@given(st.integers(0, 700), st.integers(1, 255))
+@settings(max_examples=60, deadline=None)
+def test_damage_is_pixels_or_a_reason(where: int, flip: int) -> None:
+    for data in (jpeg(), encoded(Image.fromarray(picture()), "PNG")):
+        broken = bytearray(data)
+        broken[where % len(data)] ^= flip
+        assert _reason(decode, bytes(broken)) != ""
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF")
+@given(st.binary(max_size=64))
+@settings(max_examples=60, deadline=None)
+def test_any_bytes_are_an_image_or_a_reason(data: bytes) -> None:
+    for head in (b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"BM", b"II*\0", b"RIFF0000WEBP", b"P5"):
+        for function in (sniff, decode):
+            assert _reason(function, head + data) != ""
+
+
+def test_sixteen_bit_colour_is_refused_not_cut() -> None:
+    raw = b"".join(b"\0" + bytes(range(24)) for _ in range(4))  # 4 × 4 pixels of 3 × 16 bits
+    chunks = [(b"IHDR", b"\0\0\0\4\0\0\0\4\x10\x02\0\0\0"), (b"IDAT", zlib.compress(raw)), (b"IEND", b"")]
+    body = b"".join(len(d).to_bytes(4, "big") + k + d + zlib.crc32(k + d).to_bytes(4, "big") for k, d in chunks)
+    data = b"\x89PNG\r\n\x1a\n" + body
+    assert sniff(data).bits == 16
+    with pytest.raises(DecodeError, match="16-bit RGB"):
+        decode(data)
+
+
+def test_float_pixels_are_refused() -> None:
+    with pytest.raises(DecodeError, match="32-bit"):
+        decode(encoded(Image.fromarray(np.ones((3, 4), np.float32)), "TIFF"))
+
+
+def test_a_bomb_is_refused_by_its_header() -> None:
+    side = int(MAX_PIXELS**0.5) + 1
+    data = encoded(Image.new("1", (side, side)), "PNG")
+    assert len(data) < 100_000
+    for function in (sniff, decode):
+        with pytest.raises(DecodeError, match="pixels"):
+            function(data)
+
+
+@pytest.mark.parametrize(
+    ("head", "codec"),
+    [(b"\xff\xd8\xff\xe0", "jpeg"), (b"RIFF\x00\x00\x00\x00WEBPVP8 ", "webp"), (b"II*\0", "tiff"), (b"MM\0*", "tiff")],
+)
+def test_magic_bytes(head: bytes, codec: str) -> None:
+    assert codec_of(head) == codec
+
+
+def test_riff_that_is_sound_is_no_image() -> None:
+    with pytest.raises(DecodeError, match="not an image"):
+        codec_of(b"RIFF\0\0\0\0WAVEfmt ")

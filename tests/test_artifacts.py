@@ -1,0 +1,116 @@
+"""Files appear whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from sightline.artifacts import read_json, read_table, write_bytes, write_json, write_table, written_whole
+from sightline.errors import DataError
+
+
+def test_round_trips(tmp_path: Path) -> None:
+    write_json(tmp_path / "deep/er/x.json", {"a": (1, 2), "ü": None})
+    assert read_json(tmp_path / "deep/er/x.json") == {"a": [1, 2], "ü": None}
+    table = pa.table({"n": [1, 2]}).replace_schema_metadata({"sightline": "{}"})
+    write_table(tmp_path / "x.parquet", table)
+    assert read_table(tmp_path / "x.parquet").equals(table, check_metadata=True)
+
+
+def test_a_folder_called_key_value_adds_no_column(tmp_path: Path) -> None:
+    write_table(tmp_path / "split=train/x.parquet", pa.table({"n": [1]}))
+    assert read_table(tmp_path / "split=train/x.parquet").column_names == ["n"]
+
+
+def test_an_error_on_the_way_leaves_the_former_file(tmp_path: Path) -> None:
+    write_bytes(tmp_path / "x", b"before")
+
+    def half() -> None:
+        with written_whole(tmp_path / "x") as temporary:
+            temporary.write_bytes(b"half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        half()
+    assert (tmp_path / "x").read_bytes() == b"before"
+    assert os.listdir(tmp_path) == ["x"]
+
+
+def test_a_full_disk_is_said_and_leaves_the_former_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_bytes(tmp_path / "x", b"before")
+
+    def full(fd: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(DataError, match=r"Could not write .*x: No space left on device\. Nothing was changed"):
+        write_bytes(tmp_path / "x", b"after")
+    assert (tmp_path / "x").read_bytes() == b"before"
+    assert os.listdir(tmp_path) == ["x"]
+
+
+def test_a_truly_full_disk(tmp_path: Path) -> None:
+    # A limit on the size of files makes the same write fail as a full disk does.
+    code = """
+        import resource, signal, sys
+        from pathlib import Path
+        from sightline.artifacts import write_bytes
+        from sightline.errors import DataError
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+        try:
+            write_bytes(Path(sys.argv[1]), bytes(5000))
+        except DataError as e:
+            print(e)
+    """
+    write_bytes(tmp_path / "x", b"before")
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code), str(tmp_path / "x")], capture_output=True, text=True, check=True
+    )
+    assert "Could not write" in done.stdout
+    assert (tmp_path / "x").read_bytes() == b"before"
+    assert os.listdir(tmp_path) == ["x"]
+
+
+@pytest.mark.parametrize("when", ["os.fsync", "pathlib.Path.replace"])
+def test_a_kill_in_the_middle_leaves_the_former_file(tmp_path: Path, when: str) -> None:
+    code = f"""
+        import os, pathlib, sys
+        from sightline.artifacts import write_bytes
+        {when} = lambda *a: os.kill(os.getpid(), 9)
+        write_bytes(pathlib.Path(sys.argv[1]), b"after")
+    """
+    write_bytes(tmp_path / "x", b"before")
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code), str(tmp_path / "x")], check=False)
+    assert done.returncode == -9
+    assert (tmp_path / "x").read_bytes() == b"before"
+    write_bytes(tmp_path / "x", b"again")
+    assert (tmp_path / "x").read_bytes() == b"again"
+
+
+def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(DataError, match="Could not write"):
+        write_bytes(tmp_path / "file" / "x", b"")
+
+
+@pytest.mark.parametrize("data", [b"{", b"\xff\xfe", b""])
+def test_damaged_json(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "x.json").write_bytes(data)
+    with pytest.raises(DataError, match="not valid JSON"):
+        read_json(tmp_path / "x.json")
+
+
+def test_damaged_and_missing_tables(tmp_path: Path) -> None:
+    (tmp_path / "x.parquet").write_bytes(b"PAR1 nothing PAR1")
+    with pytest.raises(DataError, match="not a readable Parquet file"):
+        read_table(tmp_path / "x.parquet")
+    for read in (read_table, read_json):
+        with pytest.raises(DataError, match="does not exist"):
+            read(tmp_path / "gone")
