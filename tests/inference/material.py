@@ -55,8 +55,9 @@ def classifier_for(samples: SampleTable, module: nn.Module | None = None, **dige
 
 
 def saved(
-    path: Path, samples: SampleTable, classes: Classes | None = None, digests: dict[str, str] | None = None, seed: int = 3
-) -> Path:
+    path: Path, samples: SampleTable, classes: Classes | None = None, digests: dict[str, str] | None = None,
+    seed: int = 3,
+) -> Path:  # fmt: skip
     """best.pt of an untrained small_cnn."""
     from sightline import models
 
