@@ -132,7 +132,8 @@ class _Version(argparse.Action):
 def build_parser() -> argparse.ArgumentParser:
     """The parser of all verbs."""
     parser = _Parser(prog="sightline", description="From a folder of images to a number you can trust.")
-    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
+    parser.add_argument("--version", action=_Version, nargs=0, dest=argparse.SUPPRESS, default=argparse.SUPPRESS,
+                        help="print the version and exit")  # fmt: skip
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=_Parser)
     for verb in VERBS:
         sub = verbs.add_parser(verb.name, help=verb.does, description=f"{verb.does[0].upper()}{verb.does[1:]}.",

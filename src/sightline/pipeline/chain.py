@@ -52,7 +52,9 @@ def run(source: str, study: str | Path, *, limit: float | None = None, classes: 
     checked = stage(lambda: models.check(home, **fitting))
     if not checked.is_good:
         raise RecipeError("\n".join(["The checklist fails, so nothing was trained:", *_failures(checked)]))
-    stage(lambda: models.train(home, **fitting, resume=resume))
+    # Training again what is finished would give the same bits; an interrupted run waits for --resume.
+    finished = models.has_finished_run(home, recipe=recipe, changes=changes, pretrained=pretrained)
+    stage(lambda: models.train(home, **fitting, resume=resume or finished))
     evaluated = stage(lambda: models.evaluate(home, note=note, device=device))
     reported = stage(lambda: page.report(home))
     scores = Results(checkpoint_of(home)).read()

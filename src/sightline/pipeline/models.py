@@ -10,14 +10,13 @@ from sightline import checks, evaluation, inference, training
 from sightline.artifacts import write_bytes, write_json
 from sightline.audits import Findings
 from sightline.digests import digest_of, sha256_file
-from sightline.errors import DataError, SplitError
-from sightline.images import is_image_name
+from sightline.errors import DataError, LedgerError, SplitError
+from sightline.formats.class_folders import NOT_IMAGES
 from sightline.metrics import Score
 from sightline.pipeline.data import read_hashed, read_splits
 from sightline.pipeline.outcome import Outcome
 from sightline.pipeline.recipe import recipe_for
 from sightline.pipeline.results import Results, checkpoint_of
-from sightline.predictions import Predictions
 from sightline.runs import Run
 from sightline.study import Study
 
@@ -49,8 +48,19 @@ def train(study: str | Path, *, recipe: str | None = None, changes: Sequence[str
     home.record(latest_run=run.directory.name)
     facts = {"run": str(run.directory), "best": str(run.best), "recipe": choice.recipe.to_json(),
              "reason": choice.reason, **_reached(run)}  # fmt: skip
-    return Outcome(verb="train", summary=f"{choice.recipe} ({choice.reason}) · {_progress_of(run)}", facts=facts,
-                   wrote=run.directory, digest=run.digest)  # fmt: skip
+    named = f"{choice.recipe.name} ({choice.reason}) · {choice.recipe.model.name}"
+    return Outcome(verb="train", summary=f"{named} · {_progress_of(run)}", facts=facts, wrote=run.directory,
+                   digest=run.digest)  # fmt: skip
+
+
+def has_finished_run(study: str | Path, *, recipe: str | None, changes: Sequence[str], pretrained: bool) -> bool:
+    """Whether the study holds the finished run of this recipe on its present samples and splits."""
+    home = Study.open(study)
+    samples = read_hashed(home)
+    wanted = (recipe_for(samples, recipe, changes, pretrained=pretrained).recipe.digest, samples.digest,
+              read_splits(home, samples).digest)  # fmt: skip
+    runs = [Run.open(path.parent) for path in home.runs_path.glob("*/run.json")]
+    return any(run.is_finished and wanted == tuple(run.about[k] for k in ("recipe", "samples", "splits")) for run in runs)
 
 
 def _reached(run: Run) -> dict[str, Any]:
@@ -103,32 +113,34 @@ def _images_of(source: Path) -> list[Path]:
         return [source]
     if not source.is_dir():
         raise DataError(f"{source} does not exist. Give images, or folders of images.")
-    found = sorted(p for p in source.rglob("*") if p.is_file() and is_image_name(p.name))
+    files = (p for p in source.rglob("*") if p.is_file() and not p.name.startswith("."))
+    found = sorted(p for p in files if p.suffix.lower() not in NOT_IMAGES)
     if not found:
         raise DataError(f"{source} holds no images.")
     return found
 
 
-def evaluate(study: str | Path, models: Sequence[str] = (), *, split: str | None = None, note: str | None = None,
+def evaluate(study: str | Path, models: Sequence[str | Path] = (), *, split: str | None = None, note: str | None = None,
              device: str = "auto") -> Outcome:  # fmt: skip
     """Score checkpoints on val, and on test with one look for all of them, and write the scores beside each."""
     home = Study.open(study)
     samples = read_hashed(home)
     splits = read_splits(home, samples)
-    checkpoints = [checkpoint_of(m) for m in models or [home.directory]]
-    parts = {"val": splits.val, "test": splits.test}
-    if split is not None and parts[split] is None:
-        raise SplitError(f"{home.directory} has no {split} split. "
-                         f"Make one: sightline split {home.directory} --{split} 0.1")
+    checkpoints = [checkpoint_of(m) for m in models or (home.directory,)]
+    parts = {"test": splits.test, "val": splits.val}  # test first: a look that needs a note is refused at once
+    if split == "val" and note is not None:
+        raise LedgerError("--note has no effect on val: looks are counted at the sealed test alone. Leave it out.")
+    if not any(part is not None for name, part in parts.items() if split in {None, name}):
+        raise SplitError(f"{home.directory} has no {split or 'val or test'} split. Make one: "
+                         f"sightline split {home.directory} --{split or 'test'} 0.1")
     findings = Findings.read(home.findings_path) if home.findings_path.exists() else None
     scored: dict[Path, dict[str, Score]] = {c: {} for c in checkpoints}
     for name, part in parts.items():
         if part is None or split not in {None, name}:
             continue
-        is_sealed = name == "test"
-        scores = evaluation.evaluate(checkpoints, samples, part, ledger=home.ledger_path if is_sealed else None,
-                                     note=note if is_sealed else None, findings=findings, device=device)  # fmt: skip
-        for checkpoint, score in zip(checkpoints, scores, strict=True):
+        of_look = {"ledger": home.ledger_path, "note": note} if name == "test" else {}
+        scores = evaluation.evaluate(checkpoints, samples, part, findings=findings, device=device, **of_look)
+        for checkpoint, score in zip(checkpoints, (scores,) if isinstance(scores, Score) else scores, strict=True):
             scored[checkpoint][name] = score
             Results(checkpoint).write({name: score})  # after each split: a look is never lost to what follows
     return _evaluated(home, scored)
@@ -154,6 +166,3 @@ def facts_of(home: Study, checkpoint: Path, scores: Mapping[str, Score]) -> dict
         "report": str(home.report_path) if home.report_path.exists() else None,
         "digests": {**home.about["artifacts"], **behind, "checkpoint": sha256_file(checkpoint)},
     }
-
-
-__all__ = ["Predictions", "check", "evaluate", "facts_of", "predict", "train"]

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from sightline import recipes
-from sightline.artifacts import read_json
 from sightline.recipes import Recipe
 from sightline.samples import SampleTable
 
@@ -27,8 +25,6 @@ def recipe_for(samples: SampleTable, name: str | None, changes: Sequence[str], *
     """
     if name is None:
         recipe, reason = recipes.choose(samples, pretrained=pretrained)
-    elif name.endswith(".json"):
-        recipe, reason = Recipe.from_json(read_json(Path(name))), f"from {name}"
     else:
         recipe, reason = recipes.get(name), "as asked"
     if pretrained and not recipe.model.pretrained:
