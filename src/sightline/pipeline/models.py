@@ -60,7 +60,9 @@ def has_finished_run(study: str | Path, *, recipe: str | None, changes: Sequence
     wanted = (recipe_for(samples, recipe, changes, pretrained=pretrained).recipe.digest, samples.digest,
               read_splits(home, samples).digest)  # fmt: skip
     runs = [Run.open(path.parent) for path in home.runs_path.glob("*/run.json")]
-    return any(run.is_finished and wanted == tuple(run.about[k] for k in ("recipe", "samples", "splits")) for run in runs)
+    return any(
+        run.is_finished and wanted == (run.about["recipe"], run.about["samples"], run.about["splits"]) for run in runs
+    )
 
 
 def _reached(run: Run) -> dict[str, Any]:
@@ -138,7 +140,7 @@ def evaluate(study: str | Path, models: Sequence[str | Path] = (), *, split: str
     for name, part in parts.items():
         if part is None or split not in {None, name}:
             continue
-        of_look = {"ledger": home.ledger_path, "note": note} if name == "test" else {}
+        of_look: dict[str, Any] = {"ledger": home.ledger_path, "note": note} if name == "test" else {}
         scores = evaluation.evaluate(checkpoints, samples, part, findings=findings, device=device, **of_look)
         for checkpoint, score in zip(checkpoints, (scores,) if isinstance(scores, Score) else scores, strict=True):
             scored[checkpoint][name] = score
@@ -151,9 +153,10 @@ def _evaluated(home: Study, scored: Mapping[Path, Mapping[str, Score]]) -> Outco
     facts = facts_of(home, first, scored[first])
     if others:
         facts["models"] = [{"model": str(c), **facts_of(home, c, scored[c])} for c in scored]
-    lines = [f"{c.parent.name}/{c.name}  {score}" for c in scored for score in scored[c].values()]
     path = Results(first).scores_path
     headline = scored[first].get("test") or scored[first]["val"]
+    rest = [(c, score) for c in scored for score in scored[c].values() if score is not headline]
+    lines = [f"{'':9} {f'{c.parent.name}/{c.name} ' if others else ''}{score}" for c, score in rest]
     return Outcome(verb="evaluate", summary=str(headline), facts=facts, details=tuple(lines), wrote=path,
                    digest=sha256_file(path))  # fmt: skip
 
