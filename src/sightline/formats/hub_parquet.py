@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -95,19 +96,35 @@ def _files(folder: Path) -> list[Path]:
     They lie in the folder itself or in one folder below it, and there perhaps in a folder for each split. Raises
     DataError when there are several configurations.
     """
-    found = sorted(folder.glob("*.parquet"))
+    found, tops = _entries(folder)
     if found:
         return found
     places: dict[Path, list[Path]] = {}
-    for file in sorted([*folder.glob("*/*.parquet"), *folder.glob("*/*/*.parquet")]):
-        top = folder / file.relative_to(folder).parts[0]
-        if not any(part.startswith(".") for part in file.relative_to(folder).parts):
-            places.setdefault(folder if split_of(top.name) else top, []).append(file)
+    for top in tops:
+        files, below = _entries(top)
+        # Only folders named for a split are looked into: this runs on trees of a million images too.
+        files += [file for sub in below if split_of(sub.name) for file in _entries(sub)[0]]
+        if files:
+            places.setdefault(folder if split_of(top.name) else top, []).extend(files)
     with_images = {p: files for p, files in places.items() if _image_column(_opened(files[0]).schema_arrow) is not None}
     if len(with_images) > 1:
         names = ", ".join(p.name for p in with_images)
         raise DataError(f"{folder} holds several datasets ({names}). Give one of them.")
     return next(iter(with_images.values()), [])
+
+
+def _entries(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Parquet files and folders directly in a folder, in byte order, hidden ones left out."""
+    files, folders = [], []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            if entry.name.endswith(".parquet"):
+                files.append(Path(entry.path))
+            elif entry.is_dir():
+                folders.append(Path(entry.path))
+    return sorted(files), sorted(folders)
 
 
 def _opened(path: Path) -> pq.ParquetFile:
