@@ -24,10 +24,7 @@ MNIST = Card(
     figures=(
         Figure(top1=0.9905, model="LeNet-5, no distortions", source="LeCun, Bottou, Bengio, Haffner 1998"),
     ),
-    quirks=(
-        "Fashion-MNIST has the same four file names; the labels tell which one it is",
-        "above 99.8 % the remaining errors are mostly doubtful labels",
-    ),
+    quirks=("Fashion-MNIST has the same four file names; the labels tell which one it is",),
 )
 
 FASHION_MNIST = Card(
