@@ -161,6 +161,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whatever a library prints on the way belongs to stderr, or the one JSON object would not be alone.
         with contextlib.redirect_stdout(sys.stderr) if is_json else contextlib.nullcontext():
             outcome = _apply(options.pop("verb"), options)
+        lines = [json.dumps(outcome.to_json(), ensure_ascii=False, allow_nan=False)] if is_json else outcome.lines()
+        print(*lines, sep="\n", flush=True)  # noqa: T201
+        return 0 if outcome.is_good else 2
     except KeyboardInterrupt as e:
         return _fail(e, "Interrupted. What was finished is kept; --resume continues a run.", 130, is_json)
     except SightlineError as e:
@@ -169,17 +172,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone, e.g. `| head`
         return 1
     except OSError as e:
-        if e.errno in _MACHINE_IS_AT_FAULT:
-            return _fail(e, f"{e.filename or 'A file'}: {e.strerror}. Free space or fix permissions, then run the "
-                         "command again.", 2, is_json)  # fmt: skip
-        return _defect(e, is_json)
+        if e.errno not in _MACHINE_IS_AT_FAULT:
+            return _defect(e, is_json)
+        message = f"{e.filename or 'A file'}: {e.strerror}. Free space or fix permissions, then run the command again."
+        return _fail(e, message, 2, is_json)
     except Exception as e:  # noqa: BLE001 — the border: a defect keeps its traceback and has its own exit code
         return _defect(e, is_json)
-    if is_json:
-        print(json.dumps(outcome.to_json(), ensure_ascii=False, allow_nan=False))  # noqa: T201
-    else:
-        print(*outcome.lines(), sep="\n", flush=True)  # noqa: T201
-    return 0 if outcome.is_good else 2
 
 
 def _apply(verb: str, options: dict[str, Any]) -> Outcome:
