@@ -114,7 +114,7 @@ def _leaked(findings: Findings | None, samples: SampleTable) -> tuple[bytes, ...
     if findings is None:
         return ()
     if findings.about.get("samples", samples.digest) != samples.digest:
-        raise DataError(f"The findings are of other samples than {samples.name}. Make them again: sightline audit STUDY")
+        raise DataError(f"The findings are of other samples than {samples.name}. Run sightline audit again.")
     return findings.leaked_test_ids()
 
 
