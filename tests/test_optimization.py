@@ -43,7 +43,7 @@ def _vector(module: nn.Module) -> torch.Tensor:
 # Parameters of each group, counted by hand from the published architectures.
 GOLDEN_GROUPS = {
     "small_cnn": {"hidden": 4, "head": 1, "undecayed": 9},
-    "cifar_net": {"hidden": 6, "head": 1, "undecayed": 13},
+    "whitened_cnn": {"hidden": 6, "head": 1, "undecayed": 13},
     "timm:resnet18": {"hidden": 20, "head": 1, "undecayed": 41},
     "torchvision:resnet18": {"hidden": 20, "head": 1, "undecayed": 41},
     "timm:vit_tiny_patch16_224": {"hidden": 49, "head": 1, "undecayed": 102},

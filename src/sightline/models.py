@@ -9,96 +9,20 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import nn
 
 from sightline.errors import MissingExtraError, RecipeError, did_you_mean
+from sightline.networks import SmallCNN, WhitenedCNN
 from sightline.preprocessing import Preprocessing
 from sightline.recipes import Model, Recipe
 from sightline.samples import SampleTable
 from sightline.splits import Splits
 
-
-class SmallCNN(nn.Module):
-    """Four 3×3 convolutions for images of 8 to 32 px: `images_bchw` → `logits_bk`. 0.24 M parameters in grey."""
-
-    def __init__(self, num_classes: int, in_channels: int, *, width: int = 32, dropout: float = 0.2) -> None:
-        super().__init__()
-        widths = (in_channels, width, 2 * width, 2 * width, 4 * width)
-        self.convs = nn.ModuleList(_conv3(i, o) for i, o in pairwise(widths))
-        self.norms = nn.ModuleList(nn.BatchNorm2d(o) for o in widths[1:])
-        self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(4 * 4 * width, num_classes)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Logits [b, k]."""
-        for i, (conv, norm) in enumerate(zip(self.convs, self.norms, strict=True)):
-            x = conv(x)
-            x = F.relu(norm(F.max_pool2d(x, 2) if i == 1 else x))  # 28 → 14 px, 8 → 4 px
-        logits_bk: Tensor = self.head(self.dropout(F.adaptive_max_pool2d(x, 2).flatten(1)))
-        return logits_bk
-
-
-class CifarNet(nn.Module):
-    """A frozen whitening stem, three blocks of two convolutions and a scaled linear head, for images of 32 px.
-
-    The design follows airbench94 (K. Jordan, 94% on CIFAR-10 in 3.29 seconds, 2024), drawn for two CPU cores.
-    """
-
-    def __init__(self, num_classes: int, in_channels: int, *, widths: tuple[int, int, int] = (64, 256, 256),
-                 head_scale: float = 1 / 9) -> None:
-        super().__init__()
-        self.stem = nn.Conv2d(in_channels, 8 * in_channels, 2)
-        self.blocks = nn.Sequential(*(_CifarBlock(i, o) for i, o in pairwise((8 * in_channels, *widths))))
-        self.head = nn.Linear(widths[2], num_classes, bias=False)
-        self.head_scale = head_scale
-        # Filters that at first pass their input on let so shallow a net train at a high rate from the first update.
-        for module in self.blocks.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.dirac_(module.weight[: module.in_channels].data)
-        self.stem.weight.requires_grad_(False)
-
-    @torch.no_grad()
-    def fit_stem(self, images_bchw: Tensor) -> None:
-        """Set the stem to filters that whiten 2×2 patches of normalised training images; it stays as it is then."""
-        channels = images_bchw.shape[1]
-        windows = images_bchw.unfold(2, 2, 1).unfold(3, 2, 1).permute(0, 2, 3, 1, 4, 5)
-        patches = windows.reshape(-1, channels * 4).double()
-        patches = patches - patches.mean(0)
-        values, vectors = torch.linalg.eigh(patches.T @ patches / len(patches))
-        vectors = vectors * torch.where(vectors.sum(0) < 0, -1.0, 1.0)  # LAPACK leaves the sign open
-        filters = (vectors / (values + 5e-4).sqrt()).T.flip(0).reshape(-1, channels, 2, 2)
-        self.stem.weight.copy_(torch.cat([filters, -filters]))
-        nn.init.zeros_(self.stem.bias)  # type: ignore[arg-type]
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Logits [b, k]."""
-        x = self.blocks(F.gelu(self.stem(x)))  # 32 px → 31 → 15 → 7 → 3
-        logits_bk: Tensor = self.head(x.amax((2, 3))) * self.head_scale
-        return logits_bk
-
-
-class _CifarBlock(nn.Module):
-    def __init__(self, c_in: int, c_out: int) -> None:
-        super().__init__()
-        self.conv1, self.norm1 = _conv3(c_in, c_out), nn.BatchNorm2d(c_out, momentum=0.4)
-        self.conv2, self.norm2 = _conv3(c_out, c_out), nn.BatchNorm2d(c_out, momentum=0.4)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = F.gelu(self.norm1(F.max_pool2d(self.conv1(x), 2)))
-        return F.gelu(self.norm2(self.conv2(x)))
-
-
-def _conv3(c_in: int, c_out: int) -> nn.Conv2d:
-    return nn.Conv2d(c_in, c_out, 3, padding=1, bias=False)
-
-
-OWN: Mapping[str, Callable[..., nn.Module]] = {"small_cnn": SmallCNN, "cifar_net": CifarNet}
+OWN: Mapping[str, Callable[..., nn.Module]] = {"small_cnn": SmallCNN, "whitened_cnn": WhitenedCNN}
 
 
 def build(model: Model, num_classes: int, in_channels: int, *, seed: int = 0, with_weights: bool = True) -> nn.Module:

@@ -61,9 +61,10 @@ def build_optimizers(model: nn.Module, head: nn.Module | None, recipe: Recipe) -
         peak = {"lr": lr, "peak_lr": lr, "weight_decay": weight_decay, "name": "+".join(names)}
         return [{"params": params, **peak}] if params else []
 
-    def plain(o: Sgd | AdamW, decayed: tuple[str, ...]) -> tuple[torch.optim.Optimizer, ...]:
+    def plain(o: Sgd | AdamW, decayed: tuple[str, ...], head_lr: float | None) -> tuple[torch.optim.Optimizer, ...]:
         lr = peak_lr(o, recipe.batch_size)
         parts = group(decayed, o.weight_decay, lr) + group(("undecayed",), 0.0, lr)
+        parts += group(("head",), o.weight_decay, head_lr or lr)
         if not parts:
             return ()
         if isinstance(o, Sgd):
@@ -71,9 +72,9 @@ def build_optimizers(model: nn.Module, head: nn.Module | None, recipe: Recipe) -
         return (torch.optim.AdamW(parts, lr=lr, betas=(o.beta1, o.beta2), eps=o.eps, foreach=True),)
 
     if not isinstance(chosen, Muon):
-        return plain(chosen, ("hidden", "head", "other"))
+        return plain(chosen, ("hidden", "other"), None)
     hidden = group(("hidden",), chosen.weight_decay, recipe.peak_lr)
-    rest = plain(chosen.rest, ("head", "other"))
+    rest = plain(chosen.rest, ("other",), chosen.head_lr)
     if not hidden:
         raise RecipeError("optimizer Muon has no hidden weight to work on (model.trainable='head'?). Use Sgd or AdamW.")
     muon = OrthogonalMomentum(hidden, momentum=chosen.momentum, fixed_norm=chosen.fixed_norm,

@@ -40,10 +40,10 @@ def test_known_data_sets_have_their_own() -> None:
 
 def test_fewer_images_get_more_epochs_and_test_does_not_count() -> None:
     few, _ = recipes.choose(_table(300, 300, n=1_000))
-    many, reason = recipes.choose(_table(300, 300, n=7_000, test=1_000))
-    assert few.duration == recipes.Epochs(60)
-    assert many.duration == recipes.Epochs(10)
-    assert "6,000 images" in reason
+    many, reason = recipes.choose(_table(300, 300, n=9_000, test=1_000))
+    assert few.duration == recipes.Epochs(100)
+    assert many.duration == recipes.Epochs(15)
+    assert "8,000 images" in reason
     assert recipes.choose(_table(64, 80))[0].size == (64, 64)
 
 

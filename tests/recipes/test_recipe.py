@@ -7,8 +7,21 @@ import pytest
 
 from sightline import recipes
 from sightline.errors import DataError, RecipeError
-from sightline.recipes import AdamW, Epochs, Muon, Recipe, Sgd, Steps, TrainSize, WarmupCosine
-from sightline.recipes import cifar10, digits, imagenette, mnist, photo
+from sightline.recipes import (
+    AdamW,
+    Epochs,
+    Muon,
+    Recipe,
+    Sgd,
+    Steps,
+    TrainSize,
+    WarmupCosine,
+    cifar10,
+    digits,
+    imagenette,
+    mnist,
+    photo,
+)
 
 NAMES = list(recipes.RECIPES)
 

@@ -30,7 +30,7 @@ def test_every_schedule_rises_reaches_its_peak_once_and_falls(kind: type, total:
     assert max(lrs) == lrs[warmup] == 1.0
     assert all(a < b for a, b in zip(lrs[:warmup], lrs[1 : warmup + 1], strict=True))
     assert all(a >= b for a, b in zip(lrs[warmup:], lrs[warmup + 1 :], strict=False))
-    assert 0 < lrs[0]
+    assert lrs[0] > 0
     assert min(lrs[warmup:]) >= final - 1e-12
 
 

@@ -11,8 +11,8 @@ from sightline.recipes import cifar10, digits, imagenette, mnist, photo
 from sightline.recipes.recipe import Recipe
 from sightline.samples import SampleTable
 
-IMAGES_SEEN = 60_000
-"""How many images photo.scratch shows its network, where that is 10 … 60 epochs: about ten minutes on two CPU cores."""
+IMAGES_SEEN = 120_000
+"""Images that photo.scratch shows its network, where that is 15 … 100 epochs: about ten minutes on two CPU cores."""
 
 KNOWN = {"digits": digits.fast, "mnist": mnist.fast, "cifar10": cifar10.fast, "imagenette": imagenette.fast}
 """Data sets that have a recipe of their own, by the name in their table."""
@@ -46,7 +46,7 @@ def choose(samples: SampleTable, *, pretrained: bool = False) -> tuple[Recipe, s
     if side <= 48:
         return cifar10.fast(), f"{seen}: small colour images"
     size = 64 if side < 96 else 128
-    epochs = float(np.clip(round(IMAGES_SEEN / max(count, 1)), 10, 60))
+    epochs = float(np.clip(round(IMAGES_SEEN / max(count, 1)), 15, 100))
     return photo.scratch(size, epochs), f"{seen}: photographs at {size} px from random weights, {epochs:g} epochs"
 
 

@@ -15,11 +15,13 @@ def fast() -> Recipe:
     """
     return Recipe(
         name="cifar10.fast",
-        model=Model(name="cifar_net"),
+        model=Model(name="whitened_cnn"),
         size=(32, 32),
         augmentation=augmentation.small((32, 32), padding=2, flip=True),
-        optimizer=Muon(lr=0.25, momentum=0.6, rest=Sgd(lr=0.05, momentum=0.9, nesterov=True, weight_decay=0.0)),
-        schedule=WarmupLinear(warmup=Epochs(1)),
+        optimizer=Muon(
+            lr=0.15, momentum=0.6, rest=Sgd(lr=0.05, momentum=0.9, nesterov=True, weight_decay=0.0), head_lr=0.5
+        ),
+        schedule=WarmupLinear(warmup=Epochs(0.9)),
         duration=Epochs(9),
         batch_size=500,
         loss=CrossEntropy(label_smoothing=0.2),

@@ -81,11 +81,14 @@ class Muon:
     """Newton-Schulz iterations."""
     rest: Sgd | AdamW = Sgd(lr=0.1, momentum=0.9, nesterov=True, weight_decay=0.0)
     """Optimizer of every other parameter, on the same schedule."""
+    head_lr: float | None = None
+    """Peak learning rate of the classifier's weight, under the rule of `rest`; none: that of `rest`."""
     reference_batch_size: int | None = None
     """With 256, the peak is lr · batch_size / 256 (linear scaling); with none, lr is the peak as it stands."""
 
     def __post_init__(self) -> None:
         _check(self)
+        require(self.head_lr is None or self.head_lr > 0, f"Muon.head_lr must be > 0 or none, got {self.head_lr}.")
         require(self.iterations >= 1, f"Muon.iterations must be ≥ 1, got {self.iterations}.")
         is_one = not (self.fixed_norm and self.weight_decay)
         require(is_one, "Muon.fixed_norm leaves weight_decay without effect; set one of them.")

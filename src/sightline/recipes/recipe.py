@@ -22,7 +22,7 @@ class Model:
     """A network by name, so that a checkpoint can build it again."""
 
     name: str
-    """`small_cnn` and `cifar_net` (own), `timm:resnet18`, `torchvision:resnet18`, `module:function` for one's own;
+    """`small_cnn` and `whitened_cnn` (own), `timm:resnet18`, `torchvision:resnet18`, `module:function` for one's own;
     a bare name is looked up in timm, then in torchvision."""
     pretrained: bool = False
     """Start from the published weights; the preprocessing contract is then theirs."""

@@ -24,13 +24,14 @@ from sightline.checkpoint import Checkpoint
 from sightline.digests import short
 from sightline.errors import DataError, RecipeError
 from sightline.optimization import Step, set_lr, train_step
+from sightline.process import prepared
 from sightline.progress import progress
 from sightline.recipes import Recipe
 from sightline.runs import Run, digest_of_run
 from sightline.samples import SampleTable
 from sightline.splits import Splits
+from sightline.training.interruption import Interruption
 from sightline.training.preparation import Job, environment, prepare
-from sightline.training.process import Interruption, prepared
 from sightline.training.validation import Validation, validate
 
 SAVE_EVERY_S = 300.0
@@ -69,10 +70,10 @@ def train(
     """The run that fits `recipe` to `splits.train`, in a directory below `out` named by its digest.
 
     The checkpoint with the highest val top-1 (of equals the lowest NLL) is `run.best`; without a val split it is the
-    last one. `resume` continues an interrupted run of the same recipe, samples and splits, and returns a finished one as it is. `model` takes a
-    network of one's own instead of the recipe's: a torch.nn.Module (copied, its weights are the start) or a function of
-    (num_classes, in_channels). `step` replaces `optimization.train_step`. Under torchrun all processes call this
-    and share each batch.
+    last one. `resume` continues an interrupted run of the same recipe, samples and splits, and returns a finished one
+    as it is. `model` takes a network of one's own instead of the recipe's: a torch.nn.Module (copied, its weights are
+    the start) or a function of (num_classes, in_channels). `step` replaces `optimization.train_step`. Under torchrun
+    all processes call this and share each batch.
 
     Raises RecipeError, DataError or ContractError for what cannot work, before the first update.
     """

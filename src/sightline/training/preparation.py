@@ -29,8 +29,8 @@ from sightline.recipes import Model, Recipe
 from sightline.samples import SampleTable
 from sightline.splits import Split, Splits
 
-STEM_IMAGES = 2_000
-"""Training images a `fit_stem` sees: the covariance of 2×2 patches changes by less than 1 % beyond."""
+STEM_PIXELS = 1 << 22
+"""Pixels of training images that a `fit_stem` sees: 4,096 images of 32 px, 256 of 128 px."""
 
 
 Positions = np.ndarray[Any, Any]
@@ -91,7 +91,8 @@ def prepare(
     loader = share(samples.take(train), augmentation=recipe.augmentation)
     fit_stem: Any = getattr(module, "fit_stem", None)
     if callable(fit_stem):
-        fit_stem(_first_images(samples.take(train[:: max(1, len(train) // STEM_IMAGES)]), preprocessing))
+        num_images = max(1, STEM_PIXELS // (preprocessing.size[0] * preprocessing.size[1]))
+        fit_stem(_images(samples.take(train[:: max(1, len(train) // num_images)]), preprocessing))
     module = module.to(device).to(memory_format=torch.channels_last)
     if world.size > 1:
         module = sync_batch_norm(module)
@@ -164,7 +165,7 @@ def _source_of_step(step: Step | None) -> str | None:
     return f"sha256:{hashlib.sha256(Path(path).read_bytes()).hexdigest()}"
 
 
-def _first_images(samples: SampleTable, preprocessing: Preprocessing) -> torch.Tensor:
+def _images(samples: SampleTable, preprocessing: Preprocessing) -> torch.Tensor:
     """Images without augmentation, the same on every rank."""
     batches = Loader(samples, preprocessing=preprocessing, batch_size=500)
     return torch.cat([b.images_bchw.clone() for b in batches])
