@@ -14,7 +14,7 @@ import json
 import os
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from io import FileIO
@@ -261,19 +261,19 @@ class _Appender:
 @contextmanager
 def _appending(path: Path) -> Iterator[_Appender]:
     """The ledger at `path`, locked against other processes. If the block fails, what it appended is taken back."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        f = FileIO(path, "a+")  # unbuffered: after a failed write nothing is left to be written later
-    except OSError as e:
-        raise _unwritable(path, e) from e
-    with f:
-        fcntl.flock(f, fcntl.LOCK_EX)
-        f.seek(0)
-        data = f.readall()
-        if not data:
-            _sync_directory(path.parent)
-        lines, size = _parse(data, path)
-        f.truncate(size)
+    with ExitStack() as stack:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            f = stack.enter_context(FileIO(path, "a+"))  # unbuffered: a failed write leaves nothing to be written later
+            fcntl.flock(f, fcntl.LOCK_EX)
+            f.seek(0)
+            data = f.readall()
+            if not data:
+                _sync_directory(path.parent)
+            lines, size = _parse(data, path)
+            f.truncate(size)
+        except OSError as e:
+            raise _unwritable(path, e) from e
         try:
             yield _Appender(path, f, lines, needs_newline=size > 0 and data[size - 1 : size] != b"\n")
         except BaseException:

@@ -147,7 +147,8 @@ class Findings:
         words = zip(LEVELS, ("error", "warning", "note"), strict=True)
         said = [f"{n:,} {word}{'s' if n > 1 else ''}" for level, word in words if (n := self.count(level))]
         said += [f"{n:,} with a copy in a later split"] if (n := len(self.leaks())) else []
-        return " · ".join([f"{len(self.checks)} checks", *(said or ["nothing found"]), short(self.digest)])
+        checks = f"{len(self.checks)} check{'s' if len(self.checks) != 1 else ''}"
+        return " · ".join([checks, *(said or ["nothing found"]), short(self.digest)])
 
     def _repr_html_(self) -> str:
         rows = "".join(
