@@ -10,16 +10,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sightline.ledger import Ledger
 
 import sightline as sl
 from sightline import artifacts, cli
 from sightline.errors import DataError, LedgerError, RecipeError, SplitError
+from sightline.ledger import Ledger
 from sightline.pipeline import Outcome, chain, models, verb
 from sightline.predictions import Predictions
 
-QUICK = ["model.name=small_cnn", "size=[16, 16]", "train_sizes=[]", "duration=Epochs(1)", "batch_size=16", "ema=none"]
+QUICK = ["model=Model(name='small_cnn')", "size=(16, 16)", "train_sizes=()", "duration=Epochs(1)",
+         "schedule.warmup=Epochs(0.1)", "batch_size=16", "optimizer=AdamW(lr=0.01)"]  # fmt: skip
 """photo.scratch, cut down to a second."""
+
+DIGITS: dict[str, Any] = {"limit": 0.25, "changes": ["duration=Epochs(3)"], "device": "cpu"}
+"""The demo, cut down to a few seconds: 450 images, 90 of them sealed."""
 
 
 def in_study(study: Path) -> dict[str, bytes]:
@@ -39,7 +43,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, l
     before = os.environ.get("SIGHTLINE_STATE")
     os.environ["SIGHTLINE_STATE"] = str(tmp_path_factory.mktemp("own"))
     try:
-        outcome = verb("run")("digits", study, changes=["duration=Epochs(3)"], device="cpu", tell=lines.append)
+        outcome = verb("run")("digits", study, **DIGITS, tell=lines.append)
         yield study, lines, outcome
     finally:
         os.environ.pop("SIGHTLINE_STATE")
@@ -56,11 +60,11 @@ def study(finished: tuple[Path, list[str], Outcome], tmp_path: Path) -> Path:
 def test_run_tells_a_line_for_each_stage(finished: tuple[Path, list[str], Outcome]) -> None:
     study, lines, outcome = finished
     assert [line.split()[0] for line in lines] == ["index", "split", "audit", "check", "train", "evaluate", "report"]
-    assert "1,797 samples" in lines[0]
+    assert "450 images · 10 classes · subset: limit 0.25" in lines[0]
     assert "sealed" in lines[1]
     [last] = outcome.lines()
     assert last.startswith("test top-1 ")
-    assert last.endswith(f" n=360 · look 1 at the test set · {study}/report.html")
+    assert last.endswith(f" n=90 · look 1 at the test set · {study}/report.html")
 
 
 def test_run_leaves_every_artifact_and_their_digests(finished: tuple[Path, list[str], Outcome]) -> None:
@@ -84,7 +88,7 @@ def test_json_of_run_is_the_settled_one(finished: tuple[Path, list[str], Outcome
     assert set(facts["splits"]) == {"val", "test"}
     test, val = facts["splits"]["test"], facts["splits"]["val"]
     assert set(test["top1"]) >= {"value", "low", "high", "n"}
-    assert test["top1"]["n"] == 360
+    assert test["top1"]["n"] == 90
     assert 0 <= test["top1"]["low"] <= test["top1"]["value"] <= test["top1"]["high"] <= 1
     assert (test["look"], val["look"]) == (1, None)
     assert {"top5", "nll", "ece"} <= set(val)
@@ -105,7 +109,7 @@ def test_second_run_is_refused_before_training_and_goes_on_with_a_note(
     lines: list[str] = []
 
     def run(**more: Any) -> Outcome:
-        return verb("run")("digits", study, changes=["duration=Epochs(3)"], device="cpu", tell=lines.append, **more)
+        return verb("run")("digits", study, **DIGITS, tell=lines.append, **more)
 
     with monkeypatch.context() as patch:
         patch.setattr(models.training, "train", lambda *_, **__: pytest.fail("trained before the look was allowed"))
@@ -152,7 +156,7 @@ def test_one_photo_folder_from_end_to_end(photo_folder: Path, tmp_path: Path) ->
     outcome = verb("run")(str(photo_folder), study, recipe="photo.scratch", changes=QUICK, device="cpu", tell=str)
     test = outcome.facts["splits"]["test"]
     assert test["top1"]["n"] == 16, "the unreadable image counts"
-    assert test["unreadable"] == ["test/dark/007.jpg"]
+    assert [f["key"] for f in test["failures"]] == ["test/dark/007.jpg"]
 
     out = tmp_path / "said.csv"
     damaged = photo_folder / "test" / "dark" / "007.jpg"

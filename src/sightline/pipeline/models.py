@@ -92,8 +92,8 @@ def predict(model: str | Path, sources: Sequence[str], *, out: str = "prediction
     path = Path(out)
     if path.suffix not in {".parquet", ".csv"}:
         raise DataError(f"--out must end in .parquet or .csv, got {out!r}.")
-    images = [image for source in sources for image in _images_of(Path(source))]
-    predictions = inference.load(checkpoint_of(model), device=device).predict(images)
+    classifier = inference.load(checkpoint_of(model), device=device)
+    predictions = classifier.predict([image for source in sources for image in _images_of(Path(source))])
     if path.suffix == ".csv":
         write_bytes(path, predictions.to_pandas().to_csv(index=False).encode())
     else:
@@ -163,7 +163,8 @@ def _evaluated(home: Study, scored: Mapping[Path, Mapping[str, Score]]) -> Outco
 
 def facts_of(home: Study, checkpoint: Path, scores: Mapping[str, Score]) -> dict[str, Any]:
     """What `evaluate` and `run` tell programs: scores by split, the report's path, the digests behind the numbers."""
-    behind = {k: v for score in scores.values() for k, v in score.digests.items() if k not in {"predictions", "split"}}
+    of_split = {"samples", "split", "predictions", "environment"}  # differ between splits and stay with their scores
+    behind = {k: v for score in scores.values() for k, v in score.digests.items() if k not in of_split}
     return {
         "splits": {name: score.to_json() for name, score in scores.items()},
         "report": str(home.report_path) if home.report_path.exists() else None,
