@@ -45,21 +45,15 @@ class RandomResizedCrop:
     def draw(self, draws: Draws, stream: int, sizes: Array) -> Array:
         """top, left, height, width (int64, n × 4) inside images of `sizes` (n × 2: height, width)."""
         height, width = sizes[:, 0].astype(np.float64), sizes[:, 1].astype(np.float64)
-        boxes = self._whole(height, width)
-        is_open = np.ones(len(sizes), bool)
-        low, high = math.log(self.ratio[0]), math.log(self.ratio[1])
-        for k in range(TRIES):
-            area = height * width * draws.uniform(stream + 2 * k, *self.scale)
-            ratio = np.exp(draws.uniform(stream + 2 * k + 1, low, high))
-            w, h = np.rint(np.sqrt(area * ratio)), np.rint(np.sqrt(area / ratio))
-            fits = is_open & (w >= 1) & (h >= 1) & (w <= width) & (h <= height)
-            top = np.floor(draws.uniform(stream + 2 * TRIES) * (height - h + 1))
-            left = np.floor(draws.uniform(stream + 2 * TRIES + 1) * (width - w + 1))
-            boxes[fits] = np.stack([top, left, h, w], axis=1)[fits]
-            is_open &= ~fits
-            if not is_open.any():
-                break
-        return boxes.astype(np.int64)
+        area = height * width * draws.uniform(range(stream, stream + TRIES), *self.scale)
+        ratio = np.exp(draws.uniform(range(stream + TRIES, stream + 2 * TRIES), *(math.log(r) for r in self.ratio)))
+        w, h = np.rint(np.sqrt(area * ratio)), np.rint(np.sqrt(area / ratio))  # tries × samples
+        fits = (w >= 1) & (h >= 1) & (w <= width) & (h <= height)
+        first, each = fits.argmax(axis=0), np.arange(len(sizes))
+        w, h = w[first, each], h[first, each]
+        y, x = draws.uniform(range(stream + 2 * TRIES, stream + 2 * TRIES + 2))
+        boxes = np.stack([np.floor(y * (height - h + 1)), np.floor(x * (width - w + 1)), h, w], axis=1)
+        return np.where(fits[first, each][:, None], boxes, self._whole(height, width)).astype(np.int64)
 
     def _whole(self, height: Array, width: Array) -> Array:
         """The largest central box whose ratio is allowed."""

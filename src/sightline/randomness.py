@@ -50,13 +50,19 @@ class Draws:
     epoch: int
     hashes: U64
 
-    def bits(self, stream: int) -> U64:
-        """64 random bits for each sample. Equal streams give equal bits; different streams are independent."""
-        key = _mix_int(_mix_int(_mix_int(self.seed & _MASK) ^ (self.epoch & _MASK)) ^ (stream & _MASK))
-        return _mix(_mix(self.hashes ^ np.uint64(key)))
+    def bits(self, stream: int | range) -> U64:
+        """64 random bits for each sample; for a range of streams, one row each (streams × samples).
 
-    def uniform(self, stream: int, low: float | F64 = 0.0, high: float | F64 = 1.0) -> F64:
-        """A float64 in [low, high) for each sample, with 53 random bits."""
+        Equal streams give equal bits; different streams are independent.
+        """
+        prefix = _mix_int(_mix_int(self.seed & _MASK) ^ (self.epoch & _MASK))
+        if isinstance(stream, int):
+            return _mix(_mix(self.hashes ^ np.uint64(_mix_int(prefix ^ (stream & _MASK)))))
+        keys = _mix(np.uint64(prefix) ^ np.array(stream, np.int64).astype(np.uint64))
+        return _mix(_mix(self.hashes ^ keys[:, None]))
+
+    def uniform(self, stream: int | range, low: float = 0.0, high: float = 1.0) -> F64:
+        """A float64 in [low, high) for each sample, with 53 random bits; shapes as in `bits`."""
         unit = (self.bits(stream) >> np.uint64(11)).astype(np.float64) * 2.0**-53
         return np.asarray(low + (high - low) * unit, np.float64)
 

@@ -52,11 +52,21 @@ class Batching:
             )
 
     def __len__(self) -> int:
-        whole, rest = divmod(self.num_samples, self.batch_size)
         if self.is_training:
-            return max(whole, 1)
-        return whole + (rest > self.rank)  # the ranks that get nothing of the last batch have none
+            return max(self.num_samples // self.batch_size, 1)
+        mine = len(range(self.rank, self.num_samples, self.world_size))
+        return -(-mine // self._share)
+
+    @property
+    def _share(self) -> int:
+        return -(-self.batch_size // self.world_size)
 
     def part(self, order: npt.NDArray[Any], step: int) -> npt.NDArray[Any]:
-        """This rank's positions of batch `step`: every `world_size`-th, so the union over ranks is the batch."""
+        """This rank's positions of batch `step`, every `world_size`-th of them.
+
+        In training the union over ranks is the batch that one rank would have; in evaluation each rank cuts its share
+        of all samples into batches of its own.
+        """
+        if not self.is_training:
+            return order[self.rank :: self.world_size][step * self._share : (step + 1) * self._share]
         return order[step * self.batch_size : (step + 1) * self.batch_size][self.rank :: self.world_size]

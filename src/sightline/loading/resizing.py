@@ -25,8 +25,8 @@ def resized(levels: Array, height: int, width: int, contract: Preprocessing) -> 
     if not contract.antialias or contract.interpolation not in {"bilinear", "bicubic"}:
         plain = np.ascontiguousarray(levels)
         return reference.resized(plain, height, width, contract.interpolation, contract.antialias)
-    # Pillow's arrays are read-only, which torch does not know; nothing is written to them here.
-    image = torch.from_numpy(_writable(np.ascontiguousarray(levels))).permute(2, 0, 1)[None]
+    # The batch axis comes first: only then does torch see the interleaved layout, and keep it in the result.
+    image = torch.from_numpy(np.require(levels, requirements=["C", "W"])).unsqueeze(0).permute(0, 3, 1, 2)
     out = F.interpolate(image, size=(height, width), mode=contract.interpolation, antialias=True)
     if out.dtype != torch.uint8:
         out = out.clamp_(0, 255)
@@ -37,10 +37,3 @@ def framed(levels: Array, contract: Preprocessing) -> Array:
     """`size` × channels of levels at native size: resized and cropped as the contract says."""
     g = contract.geometry(levels.shape[0], levels.shape[1])
     return reference.window(resized(levels, g.height, g.width, contract), g.top, g.left, contract.size, contract.ground)
-
-
-def _writable(array: Array) -> Array:
-    if array.flags.writeable:
-        return array
-    view = np.lib.stride_tricks.as_strided(array)
-    return view if view.flags.writeable else array.copy()

@@ -18,7 +18,7 @@ from sightline.samples import SampleTable
 
 Array = npt.NDArray[Any]
 
-VIEW_ROWS = 8
+VIEW_ROWS = 16
 """Images in one task where each is decoded or resized: a few milliseconds of work."""
 TILE_BYTES = 1 << 20
 """float32 bytes normalized at a time; a core's second-level cache holds them."""

@@ -30,13 +30,10 @@ def windows(store: Array, rows: Array, offsets: Array, size: tuple[int, int]) ->
 def flip(levels: Array, parameters: Array, _: Transform) -> Array:
     """The batch with some images mirrored, in place."""
     chosen = np.flatnonzero(parameters)
-    n, height, width, channels = levels.shape
-    if len(chosen) and channels == 3 and levels.dtype == np.uint8:
-        # As pixels of three bytes; exchanging them channel by channel takes twice as long.
-        pixels = levels.reshape(n, height, width * 3).view("V3")
-        pixels[chosen] = pixels[chosen].take(np.arange(width - 1, -1, -1), axis=2)
-    elif len(chosen):
-        levels[chosen] = levels[chosen].take(np.arange(width - 1, -1, -1), axis=2)
+    if len(chosen):
+        # torch mirrors interleaved uint8 pixels with vector instructions, numpy byte by byte: 13 and 74 µs at 224 px.
+        mirrored = torch.from_numpy(levels[chosen]).permute(0, 3, 1, 2).flip(3)
+        levels[chosen] = mirrored.permute(0, 2, 3, 1).numpy()
     return levels
 
 
@@ -51,13 +48,14 @@ def pad_crop(levels: Array, parameters: Array, transform: Transform) -> Array:
 def affine(levels: Array, parameters: Array, _: Transform) -> Array:
     """The batch seen through its matrices."""
     height, width = levels.shape[1:3]
-    half = torch.tensor([width / 2, height / 2], dtype=torch.float64)
-    x = torch.arange(width, dtype=torch.float64) + 0.5 - width / 2
-    y = torch.arange(height, dtype=torch.float64) + 0.5 - height / 2
-    m = torch.from_numpy(parameters)[:, None, None]  # n, 1, 1, 2, 3
-    grid = m[..., 0] * x[None, None, :, None] + m[..., 1] * y[None, :, None, None] + m[..., 2]
+    x = torch.arange(width) + 0.5 - width / 2
+    y = torch.arange(height) + 0.5 - height / 2
+    # grid_sample counts from -1 to 1 between the image's outer edges.
+    m = torch.from_numpy(parameters / np.array([[width / 2], [height / 2]])).float()
+    along_x, along_y = m[..., 0, None] * x, m[..., 1, None] * y + m[..., 2, None]  # n × 2 × width, n × 2 × height
+    grid = torch.stack([along_x[:, i, None, :] + along_y[:, i, :, None] for i in range(2)], dim=-1)
     images = torch.from_numpy(levels).permute(0, 3, 1, 2).float()
-    out = F.grid_sample(images, (grid / half).float(), mode="bilinear", padding_mode="zeros", align_corners=False)
+    out = F.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
     if levels.dtype == np.uint8:
         out = out.round_().to(torch.uint8)
     return np.ascontiguousarray(out.permute(0, 2, 3, 1).numpy())

@@ -61,10 +61,10 @@ def _timm_config(source: Any) -> tuple[Mapping[str, Any], str]:
             timm = importlib.import_module("timm")
         except ModuleNotFoundError:
             raise MissingExtraError("timm", "train", f"Reading the contract of {name}") from None
-        cfg = timm.get_pretrained_cfg(name, allow_unregistered=False) if timm.is_model(name.partition(".")[0]) else None
-        if cfg is None:
-            raise ContractError(f"timm has no weights called {name!r}.{_near(name, timm.list_pretrained())}")
-        return cfg.to_dict(), name
+        known = timm.list_pretrained()
+        if name not in known and not ("." not in name and timm.is_model(name)):
+            raise ContractError(f"timm has no weights called {name!r}.{_near(name, known)}")
+        return timm.get_pretrained_cfg(name).to_dict(), name
     cfg = getattr(source, "pretrained_cfg", source)
     if callable(getattr(cfg, "to_dict", None)):
         cfg = cfg.to_dict()

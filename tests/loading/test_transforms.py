@@ -1,0 +1,65 @@
+"""Whole-batch transforms against their plain selves."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from sightline.augmentation import (
+    TRANSFORMS,
+    AlternatingFlip,
+    PadCrop,
+    RandomAffine,
+    RandomHorizontalFlip,
+    RandomResizedCrop,
+    Transform,
+)  # fmt: skip
+from sightline.loading.transforms import BATCHED, applied, windows
+from sightline.randomness import Draws
+
+CASES: list[Transform] = [
+    RandomHorizontalFlip(), AlternatingFlip(),
+    PadCrop(padding=3), PadCrop(padding=2, border="black"), PadCrop(padding=0),
+    RandomAffine(), RandomAffine(degrees=180, scale=(0.3, 3), translate=0.5, shear=30),
+]  # fmt: skip
+
+
+def test_every_transform_has_a_fast_path_and_a_case() -> None:
+    assert set(BATCHED) == set(TRANSFORMS) - {RandomResizedCrop}  # which the tiles do, image by image
+    assert {type(c) for c in CASES} == set(BATCHED)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+@pytest.mark.parametrize("shape", [(8, 8, 1), (32, 32, 3), (17, 25, 3), (28, 20, 1)])
+@pytest.mark.parametrize("transform", CASES, ids=repr)
+def test_fast_and_plain_agree(transform: Transform, shape: tuple[int, int, int], dtype: type) -> None:
+    n = 40
+    rng = np.random.default_rng(0)
+    batch = rng.integers(0, 256, (n, *shape)).astype(dtype)
+    draws = Draws(0, 0, rng.integers(0, 2**63, n).astype(np.uint64))
+    parameters = transform.draw(draws, 0, np.tile(shape[:2], (n, 1)))
+    plain = applied(transform, batch.copy(), parameters, is_exact=True)
+    fast = applied(transform, batch.copy(), parameters, is_exact=False)
+    assert plain.shape == fast.shape == batch.shape
+    assert plain.dtype == fast.dtype == dtype
+    difference = np.abs(plain.astype(np.float64) - fast)
+    if isinstance(transform, RandomAffine):
+        # float32 positions: a level may round the other way, and a pixel at the very edge may weigh a little less
+        assert difference.max() <= (1 if dtype == np.uint8 else 0.1)
+        assert difference.mean() < 0.01
+    else:
+        assert difference.max() == 0
+    if not (isinstance(transform, PadCrop) and transform.padding == 0):
+        assert not np.array_equal(plain, batch)
+
+
+def test_windows_are_slices() -> None:
+    store = np.random.default_rng(0).integers(0, 256, (5, 9, 12, 3), dtype=np.uint8)
+    rows, offsets = np.array([4, 0, 4]), np.array([[0, 0], [3, 5], [2, 1]])
+    got = windows(store, rows, offsets, (6, 7))
+    for image, r, (top, left) in zip(got, rows, offsets, strict=True):
+        assert np.array_equal(image, store[r, top : top + 6, left : left + 7])
+    with pytest.raises(IndexError):
+        windows(store, np.array([5]), offsets[:1], (6, 7))
+    with pytest.raises(IndexError):
+        windows(store, np.array([0]), np.array([[4, 0]]), (6, 7))
