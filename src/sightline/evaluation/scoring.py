@@ -45,13 +45,14 @@ def evaluate(
     classifiers = [as_classifier(m, device) for m in chosen]
     for classifier in classifiers:
         classifier.preprocessing.require_classes(samples.classes.ids, samples.name)
+    digests = {"samples": samples.digest, "split": split.digest}
     with distributed.joined(classifiers[0].device.type):
         if isinstance(split, SealedSplit):
             scores = _sealed(classifiers, samples, split, _ledger(ledger, split), note, findings)
         else:
             _refuse_without_effect(split, ledger=ledger, note=note)
             rows = _rows(samples, split.ids)
-            scores = tuple(_scored(c, rows, split) for c in classifiers)
+            scores = tuple(_scored(c, rows, digests, split.name) for c in classifiers)
     return scores[0] if isinstance(models, str | Path | Classifier | Run) else scores
 
 
@@ -65,7 +66,8 @@ def _sealed(
     weights = [c.digests.get("weights", repr(c)) for c in classifiers]
     look, ids = distributed.of_first(lambda: ledger.open(split, checkpoints=weights, verb="evaluate", note=note))
     rows = _rows(samples, ids)
-    scores = tuple(_scored(c, rows, split, look, leaked) for c in classifiers)
+    digests = {"samples": samples.digest, "split": split.digest}
+    scores = tuple(_scored(c, rows, digests, split.name, look, leaked) for c in classifiers)
     distributed.of_first(lambda: ledger.record(look, _result(scores)))
     return scores
 
@@ -81,13 +83,13 @@ def _result(scores: Sequence[Score]) -> dict[str, Any]:
 
 
 def _scored(
-    classifier: Classifier, rows: SampleTable, split: Split | SealedSplit, look: Look | None = None,
+    classifier: Classifier, rows: SampleTable, digests: Mapping[str, str], split: str, look: Look | None = None,
     leaked: Iterable[bytes] = (),
 ) -> Score:  # fmt: skip
     predictions = classifier.predict(rows)
-    digests = {"split": split.digest, "environment": digest_of(predictions.meta["environment"])}
-    return score(predictions, split.name, groups=rows.column("group_id"), leaked=leaked,
-                 look=look.number if look is not None else None, digests=digests)  # fmt: skip
+    tied = {**digests, "environment": digest_of(predictions.meta["environment"])}
+    number = look.number if look is not None else None
+    return score(predictions, split, groups=rows.column("group_id"), leaked=leaked, look=number, digests=tied)
 
 
 def _rows(samples: SampleTable, ids: Iterable[bytes]) -> SampleTable:
