@@ -107,8 +107,9 @@ def _formats(samples: SampleTable) -> dict[str, Any]:
     known = np.isfinite(width.astype(float)) & np.isfinite(height.astype(float))
     width, height = width[known].astype(int), height[known].astype(int)
     facts = [(label, _commonest(image.field(n).to_pylist(), unit)) for n, label, unit in (
-        ("codec", "stored as", ""), ("mode", "colour mode", ""), ("bits", "depth", " bits"),
-        ("exif_orientation", "EXIF orientation", ""))]  # fmt: skip
+        ("codec", "stored as", ""), ("mode", "colour mode", ""), ("bits", "depth", " bits"))]  # fmt: skip
+    turned = sum(v not in (None, 1) for v in image.field("exif_orientation").to_pylist())
+    facts += [("turned by EXIF", plural(turned, "image"))] if turned else []
     figure = None
     if len(width):
         sizes = Counter(zip(width.tolist(), height.tolist(), strict=True))

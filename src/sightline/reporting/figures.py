@@ -75,7 +75,12 @@ def _axis(title: str = "", **settings: Any) -> Json:
 def _class_axis(names: Sequence[str], title: str = "", length: int = LABEL_LENGTH, **settings: Any) -> Json:
     labels = [_text(n, length) for n in names]
     ticks = {"tickmode": "array", "tickvals": list(range(len(names))), "ticktext": labels, "ticklabelstandoff": 4}
-    return _axis(title, showgrid=False, **ticks, **settings)
+    return _axis(title, showgrid=False, range=[-0.5, len(names) - 0.5], **ticks, **settings)
+
+
+def _class_rows(names: Sequence[str], title: str = "", length: int = LABEL_LENGTH, **settings: Any) -> Json:
+    """The classes from top to bottom."""
+    return _class_axis(names, title, length, **settings) | {"range": [len(names) - 0.5, -0.5]}
 
 
 def _layout(**settings: Any) -> Json:
@@ -111,7 +116,7 @@ def class_balance(names: Sequence[str], counts: Mapping[str, Array]) -> Figure:
         data, height = [_sorted_counts(split, n) for split, n in counts.items()], 280
     else:
         layout = _layout(barmode="stack", bargap=0.32, xaxis=_axis("samples", rangemode="tozero", nticks=6),
-                         yaxis=_class_axis(names, autorange="reversed"))  # fmt: skip
+                         yaxis=_class_rows(names))  # fmt: skip
         data, height = [_bars(split, names, n) for split, n in counts.items()], 64 + 24 * len(names)
     return Figure(name="class-balance", alt=alt, data=data, layout=layout, height=height, legend=tuple(counts))
 
@@ -177,7 +182,7 @@ def confusion(names: Sequence[str], counts: Array) -> Figure:
     small = {"tickfont": {"size": 12 if len(names) <= MAX_NUMBERS else 9, "color": "var(--muted)"}}
     angle = -90 if max(map(len, names)) > 3 else 0
     layout = _layout(xaxis=_class_axis(names, "predicted", 12, tickangle=angle, **small),
-                     yaxis=_class_axis(names, "true", 12, autorange="reversed", **small))  # fmt: skip
+                     yaxis=_class_rows(names, "true", 12, **small))  # fmt: skip
     on_diagonal = percent(float(np.trace(counts) / max(counts.sum(), 1)))
     alt = f"Confusion matrix of {len(names)} classes; {on_diagonal} lie on the diagonal."
     width = 200 + 44 * len(names) if len(names) <= MAX_NUMBERS else max(640, 200 + 12 * len(names))
@@ -202,13 +207,14 @@ def class_accuracy(classes: Sequence[tuple[str, Estimate]], overall: float) -> F
     hover = [f"{_text(name)}: {percent(e.value)} [{interval(e)}], n = {e.n:,}" for name, e in classes]
     data = [{
         "type": "scatter", "mode": "markers", "x": (100 * value).round(3).tolist(), "y": list(range(len(classes))),
-        "marker": {"color": "var(--train)", "size": 8}, "error_x": _whiskers(value, low, high), **_hover(hover),
+        "marker": {"color": "var(--train)", "size": 8},
+        "cliponaxis": False, "error_x": _whiskers(value, low, high), **_hover(hover),
     }]  # fmt: skip
     start = max(0.0, float(np.floor(10 * low.min() - 0.05) / 10))
     line = {"type": "line", "x0": 100 * overall, "x1": 100 * overall, "yref": "paper", "y0": 0, "y1": 1,
             "line": {"color": "var(--muted)", "width": 1, "dash": "dot"}, "layer": "below"}  # fmt: skip
     layout = _layout(xaxis=_axis(range=[100 * start, 101], ticksuffix=" %", nticks=6), shapes=[line],
-                     yaxis=_class_axis([name for name, _ in classes], autorange="reversed"))  # fmt: skip
+                     yaxis=_class_rows([name for name, _ in classes]))  # fmt: skip
     worst, lowest = classes[0]
     alt = f"Accuracy per class with 95 % intervals; the lowest is {worst} with {percent(lowest.value)}."
     return Figure(name="class-accuracy", alt=alt, data=data, layout=layout, height=64 + 24 * len(classes))

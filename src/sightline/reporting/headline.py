@@ -10,7 +10,7 @@ from sightline.audits import Findings
 from sightline.checklist import Checklist
 from sightline.metrics import Estimate, Score
 from sightline.reporting.data import Names
-from sightline.reporting.wording import interval, listed, number, percent, plural, sample_size
+from sightline.reporting.wording import interval, listed, nats, percent, plural, sample_size
 from sightline.samples import SampleTable
 
 
@@ -34,8 +34,8 @@ def describe_number(score: Score, others: Sequence[Score]) -> dict[str, Any]:
 
 
 def precision(estimate: Estimate) -> int:
-    """Decimals of a percentage that its interval supports: 2 where it is narrower than a fifth of a point, else 1."""
-    return 2 if estimate.high - estimate.low < 0.002 else 1
+    """Decimals of a percentage that its interval supports: 2 where it is narrower than half a point, else 1."""
+    return 2 if estimate.high - estimate.low < 0.005 else 1
 
 
 def _strip(name: str, e: Estimate, low: float, digits: int) -> dict[str, Any]:
@@ -55,7 +55,7 @@ def _tags(score: Score) -> list[tuple[str, str]]:
 def _other_metrics(score: Score) -> list[tuple[str, str]]:
     rows = [("top-5", percent(score.top5.value))] if score.top5 is not None else []
     if score.nll.n:
-        rows += [("NLL", number(score.nll.value)), ("ECE", percent(score.ece.value))]
+        rows += [("NLL", nats(score.nll.value)), ("ECE", percent(score.ece.value))]
     return rows
 
 

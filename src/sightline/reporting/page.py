@@ -26,7 +26,7 @@ from sightline.reporting.mistakes import describe_mistakes
 from sightline.reporting.pictures import Gallery
 from sightline.reporting.repeating import commands, environment_facts
 from sightline.reporting.splitting import describe_split
-from sightline.reporting.wording import interval, number, percent, plural
+from sightline.reporting.wording import interval, nats, percent, plural
 from sightline.runs import Run
 from sightline.samples import SampleTable
 from sightline.splits import Splits
@@ -131,7 +131,8 @@ def describe(m: Material) -> dict[str, Any]:
         "speed": describe_speed(epochs) if epochs else None,
         "ledger": describe_ledger(m.ledger, m.splits, m.score) if m.ledger is not None else None,
         "again": {
-            "commands": commands(m.samples, m.splits), "environment": environment_facts(about.get("environment", {})),
+            "commands": commands(m.run, m.samples, m.splits),
+            "environment": environment_facts(about.get("environment", {})),
         },
     }  # fmt: skip
 
@@ -176,7 +177,7 @@ def _calibration(score: Score | None) -> dict[str, Any] | None:
     if score is None or score.predictions is None or not score.ece.n:
         return None
     told = (f"Expected calibration error {percent(score.ece.value)} [{interval(score.ece)}], 15 bins of equal width. "
-            f"Negative log-likelihood {number(score.nll.value)} nats "
-            f"[{number(score.nll.low)} – {number(score.nll.high)}].")
+            f"Negative log-likelihood {nats(score.nll.value)} nats "
+            f"[{nats(score.nll.low)} – {nats(score.nll.high)}].")
     bins = [b for b in calibration(score.predictions) if b["n"]]
     return {"told": told, "figure": reliability(bins)}

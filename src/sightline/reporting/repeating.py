@@ -7,16 +7,17 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
+from sightline.artifacts import read_json
 from sightline.reporting.history import value_in_words
+from sightline.runs import Run
 from sightline.samples import SampleTable
 from sightline.splits import Splits
 
 
-def commands(samples: SampleTable, splits: Splits) -> list[dict[str, str]]:
+def commands(run: Run, samples: SampleTable, splits: Splits) -> list[dict[str, str]]:
     """Commands, a block each with a sentence before it."""
-    source = _source(samples)
     job = [
-        f"sightline index {_line(source)} study{_options(samples.subset)}",
+        f"sightline index {_line(_source(run, samples))} study{_options(_index_options(samples))}",
         f"sightline split study{_options(_split_options(splits.how))}",
         "sightline audit study",
         "sightline check study --recipe recipe.json",
@@ -31,15 +32,23 @@ def commands(samples: SampleTable, splits: Splits) -> list[dict[str, str]]:
     ]  # fmt: skip
 
 
-def _source(samples: SampleTable) -> str:
-    """The folder the images lie in, or the dataset's name where a package carries them."""
+def _source(run: Run, samples: SampleTable) -> str:
+    """What the study was indexed from; outside a study the folder of the images, or the name of an embedded dataset."""
+    study = run.directory.absolute().parents[1] / "study.json"
+    if study.exists() and (source := read_json(study).get("source")):
+        return str(source)
     root = next(iter(samples.roots.values()), "SOURCE")
     return samples.name if root.startswith("package:") else root
 
 
+def _index_options(samples: SampleTable) -> dict[str, Any]:
+    kinds = {group["kind"] for groups in samples.column("groups") for group in groups or ()}
+    return {**samples.subset, "group": sorted(kinds)}
+
+
 def _split_options(how: Mapping[str, Any]) -> dict[str, Any]:
     by = how.get("by", "auto")
-    options = {"by": by, **{name: how.get(name) for name in ("val", "seed", "group", "folds")}}
+    options = {"by": by, **{name: how.get(name) for name in ("val", "seed", "group", "folds", "fold")}}
     if not how.get("folds") and by != "official":
         options["test"] = how.get("test")
     return {k: v for k, v in options.items() if not (k == "seed" and by == "time")}
@@ -48,7 +57,7 @@ def _split_options(how: Mapping[str, Any]) -> dict[str, Any]:
 def _options(values: Mapping[str, Any]) -> str:
     said = []
     for name, value in values.items():
-        if value is None or value in ([], ()) or (name == "folds" and not value):
+        if value is None or value in ([], ()) or (name in {"folds", "fold"} and not value):
             continue
         text = ",".join(map(str, value)) if isinstance(value, Sequence) and not isinstance(value, str) else str(value)
         said.append(f" --{name} {_line(text)}")

@@ -27,7 +27,7 @@ def describe_split(samples: SampleTable, splits: Splits, assigned: Names) -> dic
     """Paragraphs on the method, the promises counted again from the table, and everything recorded."""
     how = dict(splits.how)
     told = [METHODS[how["by"]]] if how.get("by") in METHODS else []
-    told += [f"Chosen because {how['why']}."] if how.get("why") else []
+    told += [f"Chosen automatically: {how['why']}."] if how.get("why") else []
     told.append(_on_test(splits))
     recorded = [(k.replace("_", " "), _said(v)) for k, v in how.items()]
     return {"told": told, "verified": _verified(samples, splits, assigned), "how": recorded}

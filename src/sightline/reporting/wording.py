@@ -56,6 +56,11 @@ def number(value: float | None) -> str:
     return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
 
 
+def nats(value: float) -> str:
+    """A log-likelihood to three decimals, as an `Estimate` shows it."""
+    return f"{value:.3f}"
+
+
 def shortened(text: str, length: int) -> str:
     """`text` cut to `length` characters, the last an ellipsis where something was cut."""
     return text if len(text) <= length else text[: length - 1].rstrip() + "…"
