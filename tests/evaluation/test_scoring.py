@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -247,3 +250,38 @@ def test_the_recorded_predictions_give_the_recorded_numbers(samples: SampleTable
     made = one(evaluate(classifier_for(samples), samples, splits.val))
     assert made.predictions is not None
     assert metrics.score(made.predictions, "val", groups=None).to_json()["top1"] == made.top1.to_json()
+
+
+PROCESS = """
+import os, sys
+from pathlib import Path
+from sightline.evaluation import evaluate
+from tests.inference.material import classifier_for
+from tests.training.material import divided, stripes
+home = Path(sys.argv[1])
+samples = stripes(home / ("stripes" + os.environ["RANK"]), n=90, unreadable=(11,))
+made = evaluate(classifier_for(samples, weights="ab"), samples, divided(samples).test, ledger=home / "ledger.jsonl")
+print(made, made.nll, made.digests["split"])
+try:
+    evaluate(classifier_for(samples, weights="ab"), samples, divided(samples).test, ledger=home / "ledger.jsonl")
+except Exception as e:
+    print(type(e).__name__)
+"""
+
+
+def test_two_processes_make_one_look(samples: SampleTable, splits: Splits, tmp_path: Path, ledger: Path) -> None:
+    """The first process alone writes the ledger; what it refuses is refused in all."""
+    assert splits.test is not None
+    port = str(29_300 + os.getpid() % 300)
+    env = {**os.environ, "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "OMP_NUM_THREADS": "1"}
+    processes = [
+        subprocess.Popen([sys.executable, "-c", PROCESS, str(tmp_path)], text=True, stdout=subprocess.PIPE,
+                         cwd=Path(__file__).parents[2], env={**env, "RANK": rank, "LOCAL_RANK": rank})
+        for rank in "01"
+    ]  # fmt: skip
+    said = [p.communicate(timeout=120)[0].splitlines() for p in processes]
+    (look,) = Ledger(ledger).looks(splits.test.fingerprint)
+    assert (look.number, look.checkpoints) == (1, ("ab",))
+    alone = one(evaluate(classifier_for(samples, weights="ab"), samples, splits.test, ledger=ledger, note="alone"))
+    wanted = f"{alone} {alone.nll} {alone.digests['split']}".replace("look 2", "look 1")
+    assert said == [[wanted, "LedgerError"]] * 2
