@@ -26,6 +26,9 @@ DIGITS: dict[str, Any] = {"limit": 0.25, "changes": ["duration=Epochs(3)"], "dev
 """The demo, cut down to a few seconds: 450 images, 90 of them sealed."""
 
 
+NO_WISH: dict[str, Any] = {"by": None, "val": None, "test": None}
+
+
 def in_study(study: Path) -> dict[str, bytes]:
     return {p.relative_to(study).as_posix(): p.read_bytes() for p in study.rglob("*") if p.is_file()}
 
@@ -129,7 +132,7 @@ def test_changed_source_is_listed_and_split_again(photo_folder: Path, tmp_path: 
     chain._index(str(photo_folder), study, reading)
     verb("split")(study)
     assert chain._index(str(photo_folder), study, reading).summary.endswith("kept")
-    assert chain._split(study, None, None).summary.endswith("kept")
+    assert chain._split(study, NO_WISH).summary.endswith("kept")
 
     picture = photo_folder / "train" / "dark" / "000.jpg"
     later = (study / "samples.parquet").stat().st_mtime + 10
@@ -138,7 +141,7 @@ def test_changed_source_is_listed_and_split_again(photo_folder: Path, tmp_path: 
 
     picture.unlink()
     assert not chain._index(str(photo_folder), study, reading).summary.endswith("kept")
-    assert not chain._split(study, None, None).summary.endswith("kept")
+    assert not chain._split(study, NO_WISH).summary.endswith("kept")
 
 
 def test_splits_of_other_samples_are_refused(photo_folder: Path, tmp_path: Path) -> None:
@@ -184,14 +187,24 @@ def test_failing_checklist_stops_run(photo_folder: Path, tmp_path: Path, monkeyp
         verb("run")(str(photo_folder), tmp_path / "study", tell=str)
 
 
-def test_missing_test_split_is_named(photo_folder: Path, tmp_path: Path) -> None:
-    study = tmp_path / "study"
-    shutil.rmtree(photo_folder / "test")
-    shutil.rmtree(photo_folder / "val")
-    verb("index")(photo_folder, study)
-    verb("split")(study, by="stratified", test=0.0)
-    with pytest.raises((SplitError, DataError), match="test"):
+def test_without_a_test_split_results_are_selected_on_val(photo_folder: Path, tmp_path: Path) -> None:
+    study, fast = tmp_path / "study", {"recipe": "photo.scratch", "changes": QUICK, "device": "cpu", "tell": str}
+    outcome = verb("run")(str(photo_folder / "train"), study, test=0.0, **fast)
+    assert set(outcome.facts["splits"]) == {"val"}
+    assert "selected on val, there is no test set" in outcome.lines()[0]
+    assert not (study / "ledger.jsonl").exists()
+    with pytest.raises(SplitError, match="no test split"):
         verb("evaluate")(study, split="test")
+    with pytest.raises(LedgerError, match="no effect"):
+        verb("evaluate")(study, split="val", note="why not")
+
+
+def test_without_val_and_test_there_is_a_page_and_no_number(photo_folder: Path, tmp_path: Path) -> None:
+    study, fast = tmp_path / "study", {"recipe": "photo.scratch", "changes": QUICK, "device": "cpu", "tell": str}
+    outcome = verb("run")(str(photo_folder / "train"), study, val=0.0, test=0.0, **fast)
+    assert outcome.facts["splits"] == {}
+    assert outcome.lines()[0].startswith("no number")
+    assert (study / "report.html").exists()
 
 
 @pytest.mark.parametrize("call", [("split",), ("audit",), ("check",), ("train",), ("evaluate",), ("report",)])

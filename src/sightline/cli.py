@@ -72,6 +72,7 @@ TIME = _option("--time", metavar="COLUMN", help="column of the manifest with the
 NAME = _option("--name", help="name of the dataset in tables and in the report")
 BY = _option("--by", choices=("auto", "official", "stratified", "group", "time", "hash"), help="how to assign samples")
 VAL = _option("--val", type=_share_or_word, metavar="SHARE", help="share of train held out for choosing, or `official`")
+TEST = _option("--test", type=float, metavar="SHARE", help="share of all samples to seal")
 NOTE = _option("--note", metavar="WHY", help="why this look at the test set is needed; required from the second on")
 RECIPE = _option("--recipe", help="name such as cifar10.fast, or a JSON file; chosen from the images when left out")
 SET = _option("--set", dest="changes", action="append", default=[], metavar="FIELD=VALUE",
@@ -83,13 +84,12 @@ FITTING = (RECIPE, SET, PRETRAINED, DEVICE)
 
 VERBS: tuple[Verb, ...] = (
     Verb("run", "the whole job: index, split, audit, check, train, evaluate, report",
-         (SOURCE, STUDY, LIMIT, CLASSES, GROUP, TIME, BY, VAL, *FITTING, RESUME, NOTE),
+         (SOURCE, STUDY, LIMIT, CLASSES, GROUP, TIME, BY, VAL, TEST, *FITTING, RESUME, NOTE),
          "sightline run ~/photos study"),
     Verb("index", "list the samples of a source", (SOURCE, STUDY, LIMIT, CLASSES, GROUP, TIME, NAME),
          "sightline index photos.csv study --group patient"),
     Verb("split", "assign samples to train, val and a sealed test",
-         (STUDY, BY, VAL,
-          _option("--test", type=float, metavar="SHARE", help="share of all samples to seal"),
+         (STUDY, BY, VAL, TEST,
           _option("--seed", type=int, default=0, help="seed of the assignment"),
           _option("--group", type=_names, default=(), metavar="KIND", help="kinds of groups that must not be split"),
           _option("--folds", type=int, default=0, metavar="N", help="number of cross-validation folds"),

@@ -26,8 +26,9 @@ from sightline.study import Study
 
 def run(source: str, study: str | Path, *, limit: float | None = None, classes: Sequence[str] | None = None,
         group: Sequence[str] = (), time: str | None = None, by: str | None = None, val: float | str | None = None,
-        recipe: str | None = None, changes: Sequence[str] = (), pretrained: bool = False, device: str = "auto",
-        resume: bool = False, note: str | None = None, tell: Callable[[str], None] = print) -> Outcome:  # fmt: skip
+        test: float | None = None, recipe: str | None = None, changes: Sequence[str] = (), pretrained: bool = False,
+        device: str = "auto", resume: bool = False, note: str | None = None,
+        tell: Callable[[str], None] = print) -> Outcome:  # fmt: skip
     """The number and the page behind it: index, split, audit, check, train, evaluate and report, in this order.
 
     What the study holds already is kept where it is still true: the table while the source is the same, the split
@@ -46,7 +47,7 @@ def run(source: str, study: str | Path, *, limit: float | None = None, classes: 
         return outcome
 
     stage(lambda: _index(source, home, reading))
-    stage(lambda: _split(home, by, val))
+    stage(lambda: _split(home, {"by": by, "val": val, "test": test}))
     stage(lambda: data.audit(home))
     _require_look(home, note)
     checked = stage(lambda: models.check(home, **fitting))
@@ -55,10 +56,11 @@ def run(source: str, study: str | Path, *, limit: float | None = None, classes: 
     # Training again what is finished would give the same bits; an interrupted run waits for --resume.
     finished = models.has_finished_run(home, recipe=recipe, changes=changes, pretrained=pretrained)
     stage(lambda: models.train(home, **fitting, resume=resume or finished))
-    evaluated = stage(lambda: models.evaluate(home, note=note, device=device))
+    if _is_measurable(home):
+        stage(lambda: models.evaluate(home, note=note, device=device))
     reported = stage(lambda: page.report(home))
     scores = Results(checkpoint_of(home)).read()
-    facts = {**evaluated.facts, "report": str(reported.wrote)}
+    facts = models.facts_of(Study.open(home), checkpoint_of(home), scores)
     return Outcome(verb="run", summary=f"{_headline(scores)} · {reported.wrote}", facts=facts, is_chain=True)
 
 
@@ -90,13 +92,18 @@ def _changed_since(samples: SampleTable, moment: float) -> bool:
     return any(path.exists() and path.stat().st_mtime > moment for path in paths)
 
 
-def _split(home: Path, by: str | None, val: float | str | None) -> Outcome:
+def _split(home: Path, wish: dict[str, Any]) -> Outcome:
     study = Study.open(home)
-    if by is None and val is None and study.splits_path.exists():
+    if set(wish.values()) == {None} and study.splits_path.exists():
         old = Splits.read(study.splits_path)
         if old.samples_digest == study.read_samples().digest:
             return data.split_outcome(study, old, is_kept=True)
-    return data.split(home, by=by, val=val)
+    return data.split(home, **wish)
+
+
+def _is_measurable(home: Path) -> bool:
+    splits = Splits.read(Study.open(home).splits_path)
+    return splits.val is not None or splits.test is not None
 
 
 def _require_look(home: Path, note: str | None) -> None:
@@ -112,6 +119,8 @@ def _failures(checked: Outcome) -> list[str]:
 
 
 def _headline(scores: dict[str, Score]) -> str:
-    score = scores.get("test") or scores["val"]
+    score = scores.get("test") or scores.get("val")
+    if score is None:
+        return "no number: there is no val and no test to measure on"
     origin = "selected on val, there is no test set" if score.look is None else f"look {score.look} at the test set"
     return f"{score.split} top-1 {replace(score.top1, look=None)} · {origin}"
