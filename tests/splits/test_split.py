@@ -216,6 +216,18 @@ def test_time_cuts_near_the_shares() -> None:
     assert split(samples, by="time").sizes == {"train": 70, "val": 10, "test": 20, "left_out": 0}
 
 
+def test_time_leaves_a_moment_for_every_split() -> None:
+    samples = samples_of([sample(f"s{i}", i % 2, day=i // 10) for i in range(30)], 2)
+    assert split(samples, by="time", val=0.1, test=0.6).sizes == {"train": 10, "val": 10, "test": 10, "left_out": 0}
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_train_has_a_group_of_every_class_however_small_its_share(seed: int) -> None:
+    rows = [sample(f"{c}/{g}/{i}", c, group=f"{c}-{g}") for c in range(4) for g in range(2) for i in range(5)]
+    splits = split(samples_of(rows, 4), seed=seed, val=0.0, test=0.8)
+    assert splits.sizes == {"train": 20, "val": 0, "test": 20, "left_out": 0}
+
+
 def official(train: int = 20, val: int = 0, test: int = 0, label_of_test: int | None = 0) -> SampleTable:
     rows = [sample(f"{s}/{c}/{i}", c if s != "test" or label_of_test is not None else None, split=s)
             for s, n in (("train", train), ("val", val), ("test", test)) for c in (0, 1) for i in range(n)]  # fmt: skip
