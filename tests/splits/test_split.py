@@ -321,6 +321,8 @@ CROSSED = samples_of(
         (samples_of([sample(f"{i}", None) for i in range(5)]), {}, "No sample of made has a label"),
         (samples_of([sample(f"{i}", i % 2, split="test" if i % 2 else "train") for i in range(9)], 2), {},
          "class 'b' has 4 samples in test and none in train"),
+        (CROSSED, {}, "patient P0193 has 4 samples in train and 1 in test.\n  Split by group: "
+         "sightline split STUDY --by group --group patient"),
         (CROSSED, {"group": ("patient",)}, "patient P0193 has 4 samples in train and 1 in test.\n  Split by group: "
          "sightline split STUDY --by group --group patient"),
     ],

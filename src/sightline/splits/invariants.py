@@ -35,9 +35,9 @@ def verify_groups(samples: SampleTable, names: Array, keys: Keys) -> None:
     """Raises SplitError when a group is in two splits."""
     found = crossing(names, keys)
     if found is not None:
-        name, counts, total = found
-        what = name if keys.kinds else f"group {name!r}"
-        flag = f" --group {','.join(keys.kinds)}" if keys.kinds else ""
+        code, counts, total = found
+        what, kinds = _named(samples, keys, code)
+        flag = f" --group {','.join(kinds)}" if kinds else ""
         more = f" {total} groups of {samples.name} are in two splits." if total > 1 else ""
         raise SplitError(f"{what} has {_said(counts)}.{more}\n  Split by group: sightline split STUDY --by group{flag}")
 
@@ -46,9 +46,19 @@ def verify_copies(samples: SampleTable, names: Array, keys: Keys) -> None:
     """Raises SplitError when exact copies of one image are in two splits."""
     found = crossing(names, keys)
     if found is not None:
-        name, counts, total = found
-        raise SplitError(f"{samples.name}: the image with pixels {name} has {_said(counts)} ({total} such images). "
-                         "Split anew: sightline split STUDY --by stratified")  # fmt: skip
+        code, counts, total = found
+        raise SplitError(f"{samples.name}: the image with pixels {keys.names[code]} has {_said(counts)} ({total} "
+                         "such images). Split anew: sightline split STUDY --by stratified")  # fmt: skip
+
+
+def _named(samples: SampleTable, keys: Keys, code: int) -> tuple[str, tuple[str, ...]]:
+    """What to call a group, and the kinds to name so that it is kept whole."""
+    if keys.kinds:
+        return keys.names[code], keys.kinds
+    rows = keys.rows[keys.codes == code]
+    of = {(g["kind"], g["id"]) for row in samples.table["groups"].take(rows).to_pylist() for g in row or ()}
+    names = " ".join(next(iter(of))) if len(of) == 1 else f"group {keys.names[code]!r}"
+    return names, tuple(sorted({kind for kind, _ in of}))
 
 
 def _said(counts: dict[str, int]) -> str:
@@ -65,7 +75,7 @@ def copies_in_lower_splits(names: Array, keys: Keys) -> Array:
     return keys.rows[rank < highest[keys.codes]]
 
 
-def crossing(names: Array, keys: Keys) -> tuple[str, dict[str, int], int] | None:
+def crossing(names: Array, keys: Keys) -> tuple[int, dict[str, int], int] | None:
     """The first key whose rows are in several splits, its rows in each, and how many such keys there are; or None."""
     is_in = _is_assigned(names)[keys.rows]
     rows, codes = keys.rows[is_in], keys.codes[is_in]
@@ -80,7 +90,7 @@ def crossing(names: Array, keys: Keys) -> tuple[str, dict[str, int], int] | None
     code = int(min(several, key=lambda k: keys.names[k]))
     inside = of_split[codes == code]
     order = [s for s in ("train", "val", "test") if s in set(splits[inside])]
-    return keys.names[code], {s: int((splits[inside] == s).sum()) for s in order}, len(several)
+    return code, {s: int((splits[inside] == s).sum()) for s in order}, len(several)
 
 
 def _is_assigned(names: Array) -> Array:
