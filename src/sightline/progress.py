@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -18,7 +18,7 @@ QUIET_START_S = 0.5
 
 def track(items: Iterable[T], label: str, total: int | None = None) -> Iterator[T]:
     """Yield `items` while showing how many of `total` are done."""
-    if total is None and hasattr(items, "__len__"):
+    if total is None and isinstance(items, Sized):
         total = len(items)
     with progress(label, total or 0) as advance:
         for item in items:
