@@ -17,7 +17,8 @@ train = samples.take(samples.positions(splits.train.ids))
 val = samples.take(samples.positions(splits.val.ids))
 
 pre = sl.Preprocessing.from_training_split(samples, splits, size=(8, 8))  # or .from_timm("resnet50.a1_in1k")
-loader = sl.Loader(train, preprocessing=pre, augmentation=sl.augmentation.small((8, 8), padding=1, flip=False), batch_size=64)
+moved = sl.augmentation.small((8, 8), padding=1, flip=False)  # digits may shift by a pixel; mirrored they lie
+loader = sl.Loader(train, preprocessing=pre, augmentation=moved, batch_size=64)
 
 torch.manual_seed(0)
 model = nn.Sequential(nn.Conv2d(pre.num_channels, 32, 3), nn.ReLU(), nn.Flatten(), nn.LazyLinear(len(samples.classes)))

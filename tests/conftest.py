@@ -1,4 +1,4 @@
-"""Fixtures for the whole suite: data beside the project, an isolated ledger of the user's own, small folders of images."""
+"""Fixtures for the whole suite: data beside the project, an isolated log of the user's looks, small image folders."""
 
 from __future__ import annotations
 

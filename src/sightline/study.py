@@ -37,7 +37,7 @@ class Study:
 
     @classmethod
     def open(cls, directory: str | Path) -> Study:
-        """The study at `directory`. Raises DataError when there is none, VersionError when it is from a newer version."""
+        """The study at `directory`. Raises DataError when there is none, VersionError when it is newer than this."""
         study = cls(Path(directory))
         if not study.json.exists():
             raise DataError(f"{directory} is not a study (no study.json). Make one: sightline index SOURCE {directory}")
