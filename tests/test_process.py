@@ -13,11 +13,16 @@ from sightline.process import keep_freed_memory, prepared
 def test_random_state_and_kernels_are_put_back() -> None:
     cudnn = torch.backends.cudnn
     before, state = (cudnn.deterministic, cudnn.benchmark), torch.get_rng_state()
-    with pytest.raises(KeyError), prepared(torch.device("cpu")):
-        assert (cudnn.deterministic, cudnn.benchmark) == (True, False)
-        torch.manual_seed(1)
-        torch.rand(3)
-        raise KeyError
+
+    def fail() -> None:
+        with prepared(torch.device("cpu")):
+            assert (cudnn.deterministic, cudnn.benchmark) == (True, False)
+            torch.manual_seed(1)
+            torch.rand(3)
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
     assert (cudnn.deterministic, cudnn.benchmark) == before
     assert torch.equal(torch.get_rng_state(), state)
 
