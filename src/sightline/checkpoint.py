@@ -115,7 +115,7 @@ def load(path: str | Path) -> Checkpoint:
                         "best.pt.")
     if data["sightline_checkpoint"] > VERSION:
         raise VersionError(f"{path} was written by a newer version of Sightline (format "
-                           f"{data['sightline_checkpoint']}, this one reads {VERSION}). Upgrade: pip install -U sightline")
+                           f"{data['sightline_checkpoint']}, this one reads {VERSION}). pip install -U sightline")
     return Checkpoint(
         recipe=Recipe.from_json(json.loads(data["recipe"])),
         preprocessing=Preprocessing.from_json(json.loads(data["preprocessing"])),
