@@ -17,6 +17,7 @@ from sightline.augmentation import (
     TRANSFORMS,
     AlternatingFlip,
     Augmentation,
+    ColorJitter,
     PadCrop,
     RandomAffine,
     RandomHorizontalFlip,
@@ -147,6 +148,18 @@ def test_affine_parameters_are_within_their_bounds() -> None:
     assert 4.9 < np.abs(moved[:, 1]).max() <= 5
 
 
+def test_colours_by_hand() -> None:
+    jitter = ColorJitter()
+    assert np.array_equal(jitter.apply(IMAGE, (1.0, 1.0, 1.0)), IMAGE)
+    assert np.array_equal(jitter.apply(IMAGE, (0.5, 1.0, 1.0)), np.rint(IMAGE / 2).astype(np.uint8))
+    grey = IMAGE @ np.array([0.299, 0.587, 0.114])
+    assert np.array_equal(jitter.apply(IMAGE, (1.0, 1.0, 0.0)), np.rint(grey)[..., None].repeat(3, 2).astype(np.uint8))
+    assert np.array_equal(jitter.apply(IMAGE, (1.0, 0.0, 1.0)), np.full_like(IMAGE, round(grey.mean())))
+    factors = ColorJitter(brightness=0.1, contrast=0.2, saturation=0.4).draw(Draws(0, 0, HASHES), 0, sizes(1, 1))
+    assert np.abs(factors - 1).max(axis=0) == pytest.approx([0.1, 0.2, 0.4], rel=0.01)
+    assert factors.mean(axis=0) == pytest.approx([1, 1, 1], abs=0.01)
+
+
 def test_places_in_the_list_draw_independently() -> None:
     twice = Augmentation(transforms=(RandomHorizontalFlip(), RandomHorizontalFlip()))
     first, second = (twice.draw(Draws(0, 0, HASHES), k, sizes(1, 1)) for k in range(2))
@@ -164,6 +177,7 @@ def test_places_in_the_list_draw_independently() -> None:
         (lambda: PadCrop(padding=9).padded(IMAGE), "below 9 × 12 pixels, got 9"),
         (lambda: RandomAffine(scale=(0.0, 1.0)), "RandomAffine.scale"),
         (lambda: RandomAffine(degrees=400), "between 0 and 180"),
+        (lambda: ColorJitter(contrast=2), "ColorJitter.contrast"),
         (lambda: RandomAffine(shear=90), "RandomAffine.shear"),
         (lambda: RandomAffine(translate=2), "a share"),
         (lambda: Augmentation(transforms=(RandomHorizontalFlip(), RandomResizedCrop())), "must be first"),
@@ -184,5 +198,6 @@ def test_ready_made_lists() -> None:
     assert augmentation.photograph(128).view == RandomResizedCrop(scale=(0.35, 1.0))
     wide = augmentation.photograph(128, scale=(0.2, 1.0), flip=False)
     assert wide.transforms == (RandomResizedCrop(scale=(0.2, 1.0)),)
+    assert augmentation.photograph(128, jitter=0.2).transforms[2].brightness == 0.2
     assert augmentation.small(32).view is None
     assert dataclasses.is_dataclass(augmentation.small(32))

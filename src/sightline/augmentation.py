@@ -193,9 +193,50 @@ def _bilinear(values: Array, y: Array, x: Array) -> Array:
     return np.asarray(top * (1 - fy) + bottom * fy)
 
 
-Transform = RandomResizedCrop | RandomHorizontalFlip | AlternatingFlip | PadCrop | RandomAffine
+@dataclass(frozen=True, kw_only=True)
+class ColorJitter:
+    """Brightness, contrast and saturation changed by uniform factors, in this order; the result is clipped once."""
 
-TRANSFORMS = (RandomResizedCrop, RandomHorizontalFlip, AlternatingFlip, PadCrop, RandomAffine)
+    brightness: float = 0.3
+    """Levels times 1 ± this."""
+    contrast: float = 0.3
+    """Distances from the image's mean grey times 1 ± this."""
+    saturation: float = 0.3
+    """Distances from each pixel's grey times 1 ± this."""
+
+    def __post_init__(self) -> None:
+        for name in ("brightness", "contrast", "saturation"):
+            _check(0 <= getattr(self, name) <= 1, f"ColorJitter.{name}", "in [0, 1]", getattr(self, name))
+
+    def draw(self, draws: Draws, stream: int, sizes: Array) -> Array:
+        """The three factors of each sample (float64, n × 3)."""
+        widths = (self.brightness, self.contrast, self.saturation)
+        return np.stack([draws.uniform(stream + k, 1 - w, 1 + w) for k, w in enumerate(widths)], axis=1)
+
+    def apply(self, levels: Array, parameters: Array) -> Array:
+        """The image with other colours; uint8 is rounded to the nearest level."""
+        brightness, contrast, saturation = parameters
+        out = levels.astype(np.float64) * brightness
+        out = out * contrast + (1 - contrast) * grey_of(out).mean()
+        out = np.asarray(np.clip(out * saturation + (1 - saturation) * grey_of(out)[..., None], 0, 255))
+        return np.rint(out).astype(np.uint8) if levels.dtype == np.uint8 else out.astype(levels.dtype)
+
+
+LUMA = (0.299, 0.587, 0.114)
+"""Grey of a colour, ITU-R 601."""
+
+
+def grey_of(levels: Array) -> Array:
+    """Grey of the last axis: 3 channels, or 1 that is grey already."""
+    if levels.shape[-1] == 1:
+        return levels[..., 0]
+    red, green, blue = (levels[..., c] * w for c, w in enumerate(LUMA))
+    return np.asarray(red + green + blue)
+
+
+Transform = RandomResizedCrop | RandomHorizontalFlip | AlternatingFlip | PadCrop | RandomAffine | ColorJitter
+
+TRANSFORMS = (RandomResizedCrop, RandomHorizontalFlip, AlternatingFlip, PadCrop, RandomAffine, ColorJitter)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -227,16 +268,21 @@ def none() -> Augmentation:
 
 
 def photograph(
-    size: int | tuple[int, int] = 224, *, scale: tuple[float, float] | None = None, flip: bool = True
-) -> Augmentation:
-    """Random resized crops and horizontal flips, for photographs fed at `size`.
+    size: int | tuple[int, int] = 224, *, scale: tuple[float, float] | None = None, flip: bool = True,
+    jitter: float = 0.0,
+) -> Augmentation:  # fmt: skip
+    """Random resized crops, horizontal flips and, by `jitter`, other colours, for photographs fed at `size`.
 
     `scale` is the share of the image's area; below 160 px it begins at 0.35, because a small input cannot show the
     detail of a tiny crop, else at the customary 0.08.
     """
     pixels = size if isinstance(size, int) else min(size)
-    crop = RandomResizedCrop(scale=scale or ((0.35, 1.0) if pixels < 160 else (0.08, 1.0)))
-    return Augmentation(transforms=(crop, RandomHorizontalFlip()) if flip else (crop,))
+    transforms: list[Transform] = [RandomResizedCrop(scale=scale or ((0.35, 1.0) if pixels < 160 else (0.08, 1.0)))]
+    if flip:
+        transforms.append(RandomHorizontalFlip())
+    if jitter:
+        transforms.append(ColorJitter(brightness=jitter, contrast=jitter, saturation=jitter))
+    return Augmentation(transforms=tuple(transforms))
 
 
 def small(size: int | tuple[int, int] = 32, *, padding: int | None = None, flip: bool = True) -> Augmentation:

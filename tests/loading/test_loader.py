@@ -35,7 +35,7 @@ CASES: dict[str, tuple[str, Augmentation]] = {
     "tiny, none": ("arrays", augmentation.none()),
     "tiny, shifted": ("arrays", SHIFT),
     "tiny, turned": ("arrays", Augmentation(transforms=(RandomAffine(), PadCrop(padding=1)))),
-    "photographs": ("files", augmentation.photograph(24)),
+    "photographs": ("files", augmentation.photograph(24, jitter=0.3)),
     "photographs, framed": ("files", SHIFT),
 }
 

@@ -19,7 +19,7 @@ from sightline.augmentation import Augmentation
 from sightline.errors import ContractError, DataError
 from sightline.loading.buffers import Buffers
 from sightline.loading.order import Batching, shuffled
-from sightline.loading.pixels import Unreadable
+from sightline.loading.pixels import NativePixels, Unreadable
 from sightline.loading.tiles import Tiles
 from sightline.preprocessing import Preprocessing
 from sightline.randomness import Draws, hashes_of
@@ -106,6 +106,8 @@ class Loader:
         for row in np.flatnonzero(~self.samples.is_ok):
             self.unreadable[int(row)] = self.samples.table["reason"][int(row)].as_py() or "unreadable"
         self._cache_bytes, self._is_exact = cache_bytes, exact
+        is_viewed = augmentation is not None and augmentation.view is not None
+        self._native = NativePixels(self.samples, preprocessing, cache_bytes if is_viewed else 0)
         self._tiles: Tiles | None = None
         capacity = -(-min(batch_size, len(self._rows)) // world_size)
         self._buffers = Buffers(capacity, PREFETCH + 2)
@@ -153,8 +155,9 @@ class Loader:
         self, order: npt.NDArray[np.int64], contract: Preprocessing, epoch: int, start: int
     ) -> Iterator[Batch]:
         if self._tiles is None or self._tiles.contract != contract:
-            self._tiles = None  # the former size's cache goes before the new one grows
-            self._tiles = Tiles(self.samples, contract, self.augmentation, self._cache_bytes, self._is_exact)
+            self._tiles = None  # what was kept at the former size goes before the new grows
+            transforms = self.augmentation or Augmentation()
+            self._tiles = Tiles(self._native, contract, transforms, self._cache_bytes, is_exact=self._is_exact)
         tiles = self._tiles
         row = (*contract.size, contract.num_channels)
         jobs = (self._job(self._batching.part(order, step), tiles, row, epoch) for step in range(start, len(self)))

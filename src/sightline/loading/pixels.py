@@ -19,10 +19,16 @@ Unreadable = list[tuple[int, str]]
 """Place in the request, and the reason."""
 
 
+def level_type(contract: Preprocessing) -> np.dtype[Any]:
+    """uint8, or float32 where the contract accepts images of more than 8 bits."""
+    return np.dtype(np.uint8 if contract.bits == (8,) else np.float32)
+
+
 class NativePixels:
     """Upright images in the contract's colour mode at their own sizes; kept until `budget_bytes` are full."""
 
     def __init__(self, samples: SampleTable, contract: Preprocessing, budget_bytes: int) -> None:
+        self.num_samples = len(samples)
         self._reader, self._contract = samples.reader(), contract
         self._keys = samples.table["key"]
         self._is_ok, self._reasons = samples.is_ok, samples.table["reason"]
@@ -57,18 +63,17 @@ class FramedPixels:
     """
 
     def __init__(
-        self, samples: SampleTable, contract: Preprocessing, budget_bytes: int, *,
+        self, native: NativePixels, contract: Preprocessing, budget_bytes: int, *,
         is_exact: bool, padding: int = 0, pad: Callable[[Array], Array] | None = None,
     ) -> None:  # fmt: skip
-        self._native = NativePixels(samples, contract, 0)
-        self._contract, self._pad = contract, pad
+        self._native, self._pad = native, pad
         self._framed = contract.framed if is_exact else lambda levels: framed(levels, contract)
         height, width = contract.size
         self.row = (height + 2 * padding, width + 2 * padding, contract.num_channels)
-        self.dtype = np.dtype(np.uint8 if contract.bits == (8,) else np.float32)
-        fits = len(samples) * int(np.prod(self.row)) * self.dtype.itemsize <= budget_bytes
-        self._store = np.empty((len(samples), *self.row), self.dtype) if fits else None
-        self._is_filled = np.zeros(len(samples), bool)
+        self.dtype = level_type(contract)
+        fits = native.num_samples * int(np.prod(self.row)) * self.dtype.itemsize <= budget_bytes
+        self._store = np.zeros((native.num_samples, *self.row), self.dtype) if fits else None
+        self._is_filled = np.zeros(native.num_samples, bool)
 
     def rows(self, rows: Array) -> tuple[Array, Array, Unreadable]:
         """An array, where in it the images of `rows` lie, and which cannot be read: their pixels mean nothing."""

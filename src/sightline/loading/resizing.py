@@ -2,6 +2,10 @@
 
 torch's antialiased resize of an interleaved uint8 image takes a third of Pillow's time; on planes it would be slower
 than on interleaved pixels by 2.4.
+
+Both work in two passes and clip in between. torch, like Pillow before version 13, always goes along the rows first;
+Pillow 13 begins with the columns where the height shrinks much more than the width. Bicubic overshoots at saturated
+edges, and is clipped differently there: up to 17 levels in a few pixels of a random crop, 0.03 on average.
 """
 
 from __future__ import annotations

@@ -7,14 +7,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sightline.augmentation import Augmentation, PadCrop
+from sightline.augmentation import Augmentation, PadCrop, RandomResizedCrop
 from sightline.errors import DecodeError
-from sightline.loading.pixels import FramedPixels, NativePixels, Unreadable
+from sightline.loading.pixels import FramedPixels, NativePixels, Unreadable, level_type
 from sightline.loading.resizing import resized
 from sightline.loading.transforms import applied, windows
 from sightline.preprocessing import Preprocessing, reference
 from sightline.randomness import Draws
-from sightline.samples import SampleTable
 
 Array = npt.NDArray[Any]
 
@@ -30,24 +29,18 @@ class Tiles:
     """Fills parts of a batch's memory with the normalized images of given rows, at one input size."""
 
     def __init__(
-        self, samples: SampleTable, contract: Preprocessing, augmentation: Augmentation | None, cache_bytes: int,
+        self, native: NativePixels, contract: Preprocessing, augmentation: Augmentation, cache_bytes: int, *,
         is_exact: bool,
     ) -> None:  # fmt: skip
         self.contract, self._is_exact = contract, is_exact
-        self._augmentation = augmentation or Augmentation()
-        self._native: NativePixels | None = None
-        transforms = self._augmentation.transforms
-        self._bordered = transforms[0] if transforms and isinstance(transforms[0], PadCrop) else None
-        if self._augmentation.view:
-            self._native = NativePixels(samples, contract, cache_bytes)
-        else:
-            border = self._bordered
-            self._framed = FramedPixels(
-                samples, contract, cache_bytes, is_exact=is_exact, padding=border.padding if border else 0,
-                pad=border.padded if border else None,
-            )  # fmt: skip
+        self._native, self._augmentation, self._view = native, augmentation, augmentation.view
+        first = augmentation.transforms[0] if augmentation.transforms else None
+        self._border = first if isinstance(first, PadCrop) else None
+        if self._view is None:
+            padding, pad = (self._border.padding, self._border.padded) if self._border else (0, None)
+            self._framed = FramedPixels(native, contract, cache_bytes, is_exact=is_exact, padding=padding, pad=pad)
         row_bytes = 4 * contract.size[0] * contract.size[1] * contract.num_channels
-        self.num_rows = VIEW_ROWS if self._native else max(GATHER_BYTES // row_bytes, 1)
+        self.num_rows = VIEW_ROWS if self._view else max(GATHER_BYTES // row_bytes, 1)
         """Rows in one task."""
         self._norm_rows = max(TILE_BYTES // row_bytes, 1)
         pixels = contract.size[0] * contract.size[1]
@@ -57,7 +50,9 @@ class Tiles:
 
     def fill(self, rows: Array, draws: Draws, out: Array) -> Unreadable:
         """Write the images of `rows` to `out` (n × height × width × channels); returns the places that mean nothing."""
-        levels, first, unreadable = self._viewed(rows, draws) if self._native else self._gathered(rows, draws)
+        levels, first, unreadable = (
+            self._viewed(self._view, rows, draws) if self._view else self._gathered(rows, draws)
+        )
         sizes = np.tile(np.asarray(self.contract.size), (len(rows), 1))
         for place in range(first, len(self._augmentation.transforms)):
             parameters = self._augmentation.draw(draws, place, sizes)
@@ -67,15 +62,12 @@ class Tiles:
 
     def _gathered(self, rows: Array, draws: Draws) -> tuple[Array, int, Unreadable]:
         store, where, unreadable = self._framed.rows(rows)
-        if self._bordered is None:
+        if self._border is None:
             return store.take(where, axis=0), 0, unreadable
         offsets = self._augmentation.draw(draws, 0, np.tile(np.asarray(self.contract.size), (len(rows), 1)))
         return windows(store, where, offsets, self.contract.size), 1, unreadable
 
-    def _viewed(self, rows: Array, draws: Draws) -> tuple[Array, int, Unreadable]:
-        assert self._native is not None
-        view = self._augmentation.view
-        assert view is not None
+    def _viewed(self, view: RandomResizedCrop, rows: Array, draws: Draws) -> tuple[Array, int, Unreadable]:
         c = self.contract
         images: list[Array | None] = []
         unreadable: Unreadable = []
@@ -87,8 +79,7 @@ class Tiles:
                 unreadable.append((i, str(e)))
         sizes = np.array([(1, 1) if x is None else x.shape[:2] for x in images])
         boxes = self._augmentation.draw(draws, 0, sizes)
-        dtype = np.uint8 if c.bits == (8,) else np.float32
-        levels = np.zeros((len(rows), *c.size, c.num_channels), dtype)
+        levels = np.zeros((len(rows), *c.size, c.num_channels), level_type(c))
         for i, image in enumerate(images):
             if image is not None:
                 part = view.apply(image, boxes[i])
