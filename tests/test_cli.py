@@ -128,6 +128,16 @@ def test_json_stands_alone_whatever_a_library_prints(verb: Any, capsys: pytest.C
     assert "downloading" in err
 
 
+def test_of_several_processes_one_speaks(
+    verb: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verb(lambda **_: Outcome(verb="train", summary="done"))
+    for rank, said in (("0", "train     done\n"), ("1", "")):
+        monkeypatch.setenv("RANK", rank)
+        assert cli.main(["train", "study"]) == 0
+        assert capsys.readouterr().out == said
+
+
 @pytest.mark.parametrize("flag", [[], ["--json"]])
 @pytest.mark.parametrize(
     ("error", "code", "has_traceback"),

@@ -162,7 +162,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         with contextlib.redirect_stdout(sys.stderr) if is_json else contextlib.nullcontext():
             outcome = _apply(options.pop("verb"), options)
         lines = [json.dumps(outcome.to_json(), ensure_ascii=False, allow_nan=False)] if is_json else outcome.lines()
-        print(*lines, sep="\n", flush=True)  # noqa: T201
+        if os.environ.get("RANK", "0") == "0":  # of torchrun's processes one speaks
+            print(*lines, sep="\n", flush=True)  # noqa: T201
         return 0 if outcome.is_good else 2
     except KeyboardInterrupt as e:
         return _fail(e, "Interrupted. What was finished is kept; --resume continues a run.", 130, is_json)

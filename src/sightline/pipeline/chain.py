@@ -61,7 +61,7 @@ def run(source: str, study: str | Path, *, limit: float | None = None, classes: 
     reported = stage(lambda: page.report(home))
     scores = Results(checkpoint_of(home)).read()
     facts = models.facts_of(Study.open(home), checkpoint_of(home), scores)
-    return Outcome(verb="run", summary=f"{_headline(scores)} · {reported.wrote}", facts=facts, is_chain=True)
+    return Outcome(verb="run", summary=f"{_headline(scores)} · {reported.wrote}", facts=facts, is_whole=True)
 
 
 def _index(source: str, home: Path, reading: dict[str, Any]) -> Outcome:

@@ -104,7 +104,7 @@ def datasets(*, name: str | None = None) -> Outcome:
     """Cards of the known datasets in a line each, or the whole card of one."""
     if name is not None:
         card = catalog.datasets(name)
-        return Outcome(verb="datasets", summary=card.title, facts={"datasets": [plain(card)]}, details=(str(card),))
+        return Outcome(verb="datasets", summary=str(card), facts={"datasets": [plain(card)]}, is_whole=True)
     cards = catalog.datasets()
     lines = tuple(
         f"{c.name:<15} {c.title} · {sum(c.num_samples.values()):,} images · {c.num_classes:,} classes" for c in cards

@@ -23,8 +23,8 @@ class Outcome:
     """Digest of what was written, hex."""
     details: tuple[str, ...] = ()
     """Further lines for people who asked for this verb alone."""
-    is_chain: bool = False
-    """True for `run`, whose stages have told their lines already: its own is the headline."""
+    is_whole: bool = False
+    """True where the summary is all there is to print: the headline of `run`, a card."""
     is_good: bool = True
     """False where the verb did its work and the answer is that something must be done first."""
 
@@ -33,7 +33,7 @@ class Outcome:
 
     def lines(self) -> list[str]:
         """What the command prints; the last line names what was written and its digest."""
-        if self.is_chain:
+        if self.is_whole:
             return [self.summary]
         written = [f"wrote {self.wrote} · {short(self.digest or '')}"] if self.wrote is not None else []
         return [str(self), *self.details, *written]
