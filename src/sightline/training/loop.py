@@ -99,7 +99,7 @@ def _opened(job: Job, samples: SampleTable, splits: Splits, out: Path, resume: b
                         "with --resume (resume=True), change the recipe (its seed, say), or delete the directory.")
     if exists:
         run = Run.open(run.directory, samples, splits)
-        return run, _restored(job, run)
+        return run, Position() if run.is_finished else _restored(job, run)
     if job.world.is_first:
         about = {"model": job.facts, "preprocessing": job.preprocessing.digest, "selected_by": _criterion(job),
                  "environment": environment(job.fit.device, job.world, job.fit.precision),
@@ -134,6 +134,8 @@ def _fit(job: Job, run: Run, position: Position, step: Step, interruption: Inter
                 run.write_line(line)  # before last.pt: a kill in between is rewound, never doubled
                 checkpoint.save(run.last, _checkpoint(job, run, position, result, _resume_state(job, position)))
             distributed.wait()
+            if epoch + 1 < job.num_epochs and distributed.summed([int(interruption.is_wished)], job.fit.device)[0]:
+                interruption.leave()
     if job.world.is_first:
         best = {"step": position.best_step, "val_top1": position.best_val_top1}
         run.write_line({"kind": "end", "step": position.step, "best": best})
@@ -151,9 +153,7 @@ def _fit_epoch(
     mark = saved = time.monotonic()
     for batch in job.train.epoch(position.epoch, size=size, start=position.batch):
         position.wait_s += time.monotonic() - mark
-        is_save_due = job.world.is_first and time.monotonic() - saved > SAVE_EVERY_S
-        num_samples, num_stops, num_saves = distributed.summed(
-            [len(batch.labels_b), int(interruption.is_wished), int(is_save_due)], fit.device)
+        [num_samples] = distributed.summed([len(batch.labels_b)], fit.device)
         set_lr(fit.optimizers, recipe.lr_factor(position.step, job.updates_per_epoch))
         torch.manual_seed(_dropout_seed(recipe.seed, position.step, job.world.rank))
         images_bchw = batch.images_bchw.to(fit.device, non_blocking=True, memory_format=torch.channels_last)
@@ -164,6 +164,8 @@ def _fit_epoch(
         position.seen += num_samples
         position.time_s, mark = position.time_s + time.monotonic() - mark, time.monotonic()
         is_last = position.step == job.total_updates or position.batch == job.updates_per_epoch
+        is_save_due = job.world.is_first and time.monotonic() - saved > SAVE_EVERY_S
+        num_stops, num_saves = distributed.summed([int(interruption.is_wished), int(is_save_due)], fit.device)
         if is_last or num_stops or num_saves or position.step % CHECK_EVERY == 0:
             position.loss_sum = _finite(float(loss_total), position, recipe)
         advance(num_samples, f"epoch {position.epoch + 1}/{job.num_epochs}")
@@ -259,8 +261,7 @@ def _restored(job: Job, run: Run) -> Position:
     position = Position(**stored.resume["position"])
     if job.world.is_first:
         run.rewind_log(position.step)
-        if not run.is_finished:
-            run.write_line({"kind": "resume", "step": position.step, "epoch": position.epoch})
+        run.write_line({"kind": "resume", "step": position.step, "epoch": position.epoch})
     else:
         position.loss_sum = 0.0  # the first rank carries what was summed before
     distributed.wait()

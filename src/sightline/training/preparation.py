@@ -25,6 +25,7 @@ from sightline.errors import DataError, RecipeError
 from sightline.loading import Loader
 from sightline.optimization import Averaged, Fit, Step, build_fit
 from sightline.preprocessing import Preprocessing
+from sightline.process import choose_threads
 from sightline.recipes import Model, Recipe
 from sightline.samples import SampleTable
 from sightline.splits import Split, Splits
@@ -83,8 +84,9 @@ def prepare(
         recipe = replace(recipe, model=Model(name=_name_of(model), trainable=recipe.model.trainable))
     preprocessing = models.contract_of(recipe, samples, splits)
     module = _module(recipe, model, num_classes, preprocessing.num_channels)
+    choose_threads(min(recipe.batch_size, len(train)) * preprocessing.size[0] * preprocessing.size[1])
     source = models.source_of(module, recipe.model.name)
-    facts = {"name": recipe.model.name, "source": source, "architecture": _architecture(module),
+    facts = {"name": recipe.model.name, "source": source, "architecture": _architecture(module, model),
              "step": _source_of_step(step)}  # fmt: skip
     share = partial(Loader, preprocessing=preprocessing, batch_size=recipe.batch_size, seed=recipe.seed,
                     rank=world.rank, world_size=world.size)  # fmt: skip
@@ -148,12 +150,14 @@ def _name_of(model: nn.Module | Callable[..., nn.Module]) -> str:
     return f"object:{kind.__module__}.{getattr(kind, '__qualname__', type(kind).__name__)}"
 
 
-def _architecture(module: nn.Module) -> dict[str, Any]:
-    """Number of parameters and a digest of names, shapes and, for an object, of its initial values."""
+def _architecture(module: nn.Module, given: object) -> dict[str, Any]:
+    """Number of parameters, and a digest of names and shapes; of the values too where an object was given."""
     h = hashlib.sha256()
     for name, t in module.state_dict().items():
         h.update(f"{name} {t.dtype} {tuple(t.shape)}".encode())
-    return {"num_parameters": sum(p.numel() for p in module.parameters()), "shapes": h.hexdigest()}
+        if isinstance(given, nn.Module):
+            h.update(t.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return {"num_parameters": sum(p.numel() for p in module.parameters()), "digest": h.hexdigest()}
 
 
 def _source_of_step(step: Step | None) -> str | None:
