@@ -1,5 +1,3 @@
-"""What fitting sets for its process is put back, whatever happens inside."""
-
 from __future__ import annotations
 
 import platform
@@ -7,25 +5,34 @@ import platform
 import pytest
 import torch
 
-from sightline.process import keep_freed_memory, prepared
+from sightline import process
+
+CPU = torch.device("cpu")
 
 
-def test_random_state_and_kernels_are_put_back() -> None:
-    cudnn = torch.backends.cudnn
-    before, state = (cudnn.deterministic, cudnn.benchmark), torch.get_rng_state()
-
-    def fail() -> None:
-        with prepared(torch.device("cpu")):
-            assert (cudnn.deterministic, cudnn.benchmark) == (True, False)
-            torch.manual_seed(1)
-            torch.rand(3)
-            raise KeyError
-
-    with pytest.raises(KeyError):
-        fail()
-    assert (cudnn.deterministic, cudnn.benchmark) == before
+def test_random_state_threads_and_kernels_are_put_back() -> None:
+    torch.manual_seed(3)
+    state, threads = torch.get_rng_state(), torch.get_num_threads()
+    flags = torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark
+    with process.prepared(CPU):
+        torch.manual_seed(99)
+        torch.rand(5)
+        process.choose_threads(10)
+        assert torch.get_num_threads() == 1
+        assert torch.backends.cudnn.deterministic
+        assert not torch.backends.cudnn.benchmark
     assert torch.equal(torch.get_rng_state(), state)
+    assert torch.get_num_threads() == threads
+    assert (torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark) == flags
 
 
+def test_large_batches_keep_the_threads() -> None:
+    threads = torch.get_num_threads()
+    with process.prepared(CPU):
+        process.choose_threads(process.SMALL_BATCH_PIXELS)
+        assert torch.get_num_threads() == threads
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="mallopt is glibc's")
 def test_glibc_takes_the_settings() -> None:
-    assert keep_freed_memory() is (platform.libc_ver()[0] == "glibc")
+    assert process.keep_freed_memory()

@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import os
+import signal
+import threading
+
+import pytest
+
+from sightline.training.interruption import Interruption
+
+
+def test_the_first_signal_is_a_wish_and_the_second_acts() -> None:
+    with pytest.raises(KeyboardInterrupt), Interruption() as interruption:
+        assert not interruption.is_wished
+        os.kill(os.getpid(), signal.SIGINT)
+        assert interruption.is_wished
+        os.kill(os.getpid(), signal.SIGINT)
+        pytest.fail("the second signal was swallowed")
+
+
+@pytest.mark.parametrize(("number", "error"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)])
+def test_leaving_follows_the_signal(number: int, error: type[BaseException]) -> None:
+    with pytest.raises(error) as caught, Interruption() as interruption:
+        os.kill(os.getpid(), number)
+        interruption.leave()
+    if error is SystemExit:
+        assert caught.value.code == 143  # type: ignore[attr-defined]
+
+
+def test_outside_the_main_thread_signals_are_left_alone() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    seen: list[object] = []
+
+    def work() -> None:
+        with Interruption():
+            seen.append(signal.getsignal(signal.SIGTERM))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert seen == [before]
