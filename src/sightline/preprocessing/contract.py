@@ -15,6 +15,7 @@ from sightline.digests import digest_of, short
 from sightline.errors import ContractError, did_you_mean
 from sightline.images import Pixels
 from sightline.preprocessing import reference, sources
+from sightline.preprocessing.arrays import pixels_of
 from sightline.preprocessing.reference import Geometry
 
 if TYPE_CHECKING:
@@ -226,34 +227,11 @@ class Preprocessing:
 
         Raises ContractError naming `name` for a depth, range or number of channels outside the contract.
         """
-        values = np.asarray(array)
-        values = values[:, :, None] if values.ndim == 2 else values
-        if values.ndim != 3 or values.shape[2] != self.num_channels or 0 in values.shape:
-            turned = values.ndim == 3 and values.shape[0] == self.num_channels
-            hint = "It looks like channels × height × width: transpose(1, 2, 0)." if turned else "Convert it first."
-            raise ContractError(
-                f"{name} has the shape {np.shape(array)}; this model's preprocessing expects height × width × "
-                f"{self.num_channels} ({self.color_mode}). {hint}"
-            )
-        if values.dtype == np.uint8:
-            pixels = Pixels(values, 8)
-        elif values.dtype == np.uint16:
-            pixels = Pixels(values, 16)
-        elif values.dtype.kind == "f":
-            self._check_floats(values, name)
-            return Pixels(values.astype(np.float32) * np.float32(255), self.bits[0])
-        else:
-            raise ContractError(f"{name} has values of type {values.dtype}; wanted uint8, uint16, or floats in [0, 1].")
+        pixels = pixels_of(array, name, self.num_channels, self.color_mode)
+        if np.asarray(array).dtype.kind == "f":
+            return dataclasses.replace(pixels, bits=self.bits[0])  # scaled already, so of any depth
         self.check_bits(pixels, name)
         return pixels
-
-    def _check_floats(self, values: npt.NDArray[Any], name: str) -> None:
-        low, high = float(values.min()), float(values.max())
-        if not (low >= 0 and high <= 1):
-            raise ContractError(
-                f"{name} has floats from {low:g} to {high:g}; this model's preprocessing expects floats in [0, 1] and "
-                "normalizes them itself. Divide by the largest value its depth allows (255 or 65535), or pass integers."
-            )
 
     def check_bits(self, pixels: Pixels, name: str) -> None:
         """Nothing when the stored depth is one the contract accepts. Raises ContractError otherwise."""
