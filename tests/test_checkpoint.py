@@ -110,7 +110,7 @@ def test_other_bytes_are_refused_and_never_run(how: str, tmp_path: Path) -> None
         path.write_bytes(path.read_bytes()[:-2000])
     else:
         torch.save({"weights": {}}, path)
-    with pytest.raises(DataError, match="no checkpoint of Sightline|not a checkpoint of Sightline"):
+    with pytest.raises(DataError, match=r"no checkpoint of Sightline|not a checkpoint of Sightline"):
         checkpoint.load(path)
     assert not trace.exists()
 
@@ -131,7 +131,9 @@ def test_weights_of_another_network_are_refused() -> None:
         made.build(nn.Linear(2, 2))
 
 
-def test_an_object_must_be_given_again_and_a_changed_source_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_object_must_be_given_again_and_a_changed_source_is_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(ContractError, match=r"was an object \(my.Net\); pass model="):
         _made(Model(name="object:my.Net")).build()
     assert isinstance(_made(Model(name="object:my.Net")).build(nn.Linear(1, 3)), nn.Linear)

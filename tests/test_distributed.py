@@ -35,7 +35,11 @@ def _on_two_processes(code: str, folder: Path) -> list[dict[str, object]]:
     )
     workers = [
         subprocess.Popen(
-            [sys.executable, "-c", head + code], cwd=ROOT, stderr=subprocess.PIPE, text=True, env=_environment(rank, port)
+            [sys.executable, "-c", head + code],
+            cwd=ROOT,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=_environment(rank, port),
         )
         for rank in (0, 1)
     ]
@@ -66,7 +70,9 @@ def test_alone_there_is_nothing_to_join(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @pytest.mark.parametrize(("rank", "size", "message"), [("2", "2", "wanted 0 … 1"), ("x", "2", "whole numbers")])
-def test_a_strange_environment_is_a_message(rank: str, size: str, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_strange_environment_is_a_message(
+    rank: str, size: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("RANK", rank)
     monkeypatch.setenv("WORLD_SIZE", size)
     with pytest.raises(SightlineError, match=message):

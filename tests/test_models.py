@@ -92,7 +92,9 @@ def test_ones_own_module_function_and_its_source(tmp_path: Path, monkeypatch: py
     sys.modules.pop("own_net_for_tests")
 
 
-@pytest.mark.parametrize(("name", "origin"), [("small_cnn", "sightline "), ("timm:resnet18", "timm "), ("resnet18", "timm ")])
+@pytest.mark.parametrize(
+    ("name", "origin"), [("small_cnn", "sightline "), ("timm:resnet18", "timm "), ("resnet18", "timm ")]
+)
 def test_library_networks_name_library_and_version(name: str, origin: str) -> None:
     net = models.build(Model(name=name), 3, 3)
     assert models.source_of(net, name).startswith(origin)
@@ -144,5 +146,5 @@ def test_weights_that_cannot_be_fetched_are_an_error_with_a_way_out(
 
 
 def test_unknown_weights_are_an_error() -> None:
-    with pytest.raises(RecipeError, match="could not be fetched|no_such_tag"):
+    with pytest.raises(RecipeError, match="could not be fetched"):
         models.build(Model(name="timm:resnet18.no_such_tag", pretrained=True), 3, 3)

@@ -41,7 +41,10 @@ def test_stem_whitens_patches_and_stays() -> None:
 
 
 def test_the_strongest_filters_come_first_where_there_is_room_for_few() -> None:
-    images = torch.randn(200, 3, 8, 8, generator=torch.Generator().manual_seed(0)) * torch.tensor([0.1, 1.0, 0.1])[:, None, None]
+    images = (
+        torch.randn(200, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+        * torch.tensor([0.1, 1.0, 0.1])[:, None, None]
+    )
     net = WhitenedCNN(4, 3, widths=(8,), stem_width=8)
     net.fit_stem(images)
     energy = net.stem.weight[:4].square().sum((0, 2, 3))

@@ -55,13 +55,17 @@ GOLDEN_GROUPS = {
 def test_golden_parameter_groups(name: str) -> None:
     model = models.build(Model(name=name), 10, 3)
     groups = optimization.parameter_groups(model, models.head_of(model))
-    counts = {g: list(groups.values()).count(g) for g in sorted(set(groups.values()), key="hidden head undecayed other".find)}
+    counts = {
+        g: list(groups.values()).count(g) for g in sorted(set(groups.values()), key="hidden head undecayed other".find)
+    }
     assert counts == GOLDEN_GROUPS[name]
     assert set(groups) == {n for n, p in model.named_parameters() if p.requires_grad}
 
 
 def test_a_norm_is_known_by_its_type_not_by_its_name() -> None:
-    groups = optimization.parameter_groups(m := models.build(Model(name="torchvision:resnet18"), 10, 3), models.head_of(m))
+    groups = optimization.parameter_groups(
+        m := models.build(Model(name="torchvision:resnet18"), 10, 3), models.head_of(m)
+    )
     assert groups["layer2.0.downsample.1.weight"] == "undecayed"  # a BatchNorm without "bn" in its name
     assert groups["layer2.0.downsample.0.weight"] == "hidden"
     assert groups["fc.weight"] == "head"
@@ -109,7 +113,9 @@ def test_label_smoothing_is_the_closed_form(k: int, eps: float, seed: int) -> No
     target = torch.full((5, k), eps / k).scatter_(1, labels[:, None], 1 - eps + eps / k)
     assert torch.allclose(target.sum(1), torch.ones(5))
     expected = -(target.double() * F.log_softmax(logits.double(), 1)).sum()
-    assert float(loss_sum(logits, labels, CrossEntropy(label_smoothing=eps))) == pytest.approx(float(expected), rel=1e-5)
+    assert float(loss_sum(logits, labels, CrossEntropy(label_smoothing=eps))) == pytest.approx(
+        float(expected), rel=1e-5
+    )
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 7, 8, 100])
@@ -136,7 +142,9 @@ def test_the_denominator_is_the_callers_not_the_micro_batchs() -> None:
     assert float(returned) == pytest.approx(float(F.cross_entropy(twin(images), labels, reduction="sum")), rel=1e-5)
 
 
-def test_one_step_per_update_and_the_clipped_norm_is_that_of_the_whole_gradient(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_step_per_update_and_the_clipped_norm_is_that_of_the_whole_gradient(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     fit = _linear_fit(Sgd(lr=1.0, momentum=0.0, weight_decay=0.0), clip_norm=0.01, micro_batch_size=3)
     steps: list[int] = []
     step = fit.optimizers[0].step

@@ -11,7 +11,9 @@ from sightline.errors import DataError, VersionError
 from sightline.runs import Run
 from tests.training.material import divided, recipe, stripes
 
-ABOUT = {"model": {"name": "small_cnn", "source": "x", "architecture": {"num_parameters": 5, "digest": ""}, "step": None}}
+ABOUT = {
+    "model": {"name": "small_cnn", "source": "x", "architecture": {"num_parameters": 5, "digest": ""}, "step": None}
+}
 
 
 def _run(tmp_path: Path) -> Run:

@@ -43,7 +43,8 @@ def keep_freed_memory() -> bool:
     """Whether glibc now keeps freed memory instead of handing it back to the system; for the rest of the process.
 
     Activations are allocated and freed at every step. By default each of that size is mapped afresh, and the kernel
-    zeroes it page by page at first touch, which costs more than a small network's arithmetic.
+    zeroes it page by page at first touch. Five updates of cifar10.fast: 230,000 to 280,000 page faults and 0.5 to
+    0.7 s of system time without it, at most 7,000 and 0.01 s with it.
     """
     if platform.libc_ver()[0] != "glibc":
         return False

@@ -58,6 +58,8 @@ def test_nothing_readable_is_an_error() -> None:
     i = samples.table.schema.get_field_index("status")
     import pyarrow as pa
 
-    bad = samples.table.set_column(i, samples.table.schema.field(i), pa.array(["unreadable"] * 10, samples.table.schema.field(i).type))
+    bad = samples.table.set_column(
+        i, samples.table.schema.field(i), pa.array(["unreadable"] * 10, samples.table.schema.field(i).type)
+    )
     with pytest.raises(DataError, match="no image is readable"):
         recipes.choose(SampleTable(bad, samples.classes, samples.name, samples.roots))

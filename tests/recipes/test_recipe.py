@@ -111,7 +111,7 @@ def test_get_reads_files_and_suggests_names(tmp_path: object) -> None:
     recipe = recipes.get("mnist.fast").with_set("seed=3")
     path.write_text(json.dumps(recipe.to_json()))
     assert recipes.get(str(path)) == recipe
-    with pytest.raises(RecipeError, match="Did you mean 'cifar10.fast'"):
+    with pytest.raises(RecipeError, match=r"Did you mean 'cifar10\.fast'"):
         recipes.get("cifar.fast")
     with pytest.raises(DataError, match="does not exist"):
         recipes.get(str(path.with_name("none.json")))

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -24,19 +26,26 @@ def test_linear_falls_in_equal_steps() -> None:
 @pytest.mark.parametrize("kind", [WarmupCosine, WarmupLinear])
 @settings(max_examples=40, deadline=None)
 @given(total=st.integers(1, 400), data=st.data(), final=st.floats(0, 1))
-def test_every_schedule_rises_reaches_its_peak_once_and_falls(kind: type, total: int, data: st.DataObject, final: float) -> None:
+def test_every_schedule_rises_reaches_its_peak_once_and_falls(
+    kind: type, total: int, data: st.DataObject, final: float
+) -> None:
     warmup = data.draw(st.integers(0, total - 1))
     lrs = [kind(final=final).factor(u, warmup, total) for u in range(total)]
     assert max(lrs) == lrs[warmup] == 1.0
-    assert all(a < b for a, b in zip(lrs[:warmup], lrs[1 : warmup + 1], strict=True))
-    assert all(a >= b for a, b in zip(lrs[warmup:], lrs[warmup + 1 :], strict=False))
+    assert all(a < b for a, b in itertools.pairwise(lrs[: warmup + 1]))
+    assert all(a >= b for a, b in itertools.pairwise(lrs[warmup:]))
     assert lrs[0] > 0
     assert min(lrs[warmup:]) >= final - 1e-12
 
 
 @pytest.mark.parametrize(
     ("duration", "updates", "text"),
-    [(Epochs(3), 36, "3 epochs"), (Epochs(0.5), 6, "0.5 epochs"), (Epochs(0), 0, "0 epochs"), (Steps(1500), 1500, "1,500 steps")],
+    [
+        (Epochs(3), 36, "3 epochs"),
+        (Epochs(0.5), 6, "0.5 epochs"),
+        (Epochs(0), 0, "0 epochs"),
+        (Steps(1500), 1500, "1,500 steps"),
+    ],
 )
 def test_durations(duration: Epochs | Steps, updates: int, text: str) -> None:
     assert duration.updates(12) == updates

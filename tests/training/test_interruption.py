@@ -9,20 +9,32 @@ import pytest
 from sightline.training.interruption import Interruption
 
 
-def test_the_first_signal_is_a_wish_and_the_second_acts() -> None:
-    with pytest.raises(KeyboardInterrupt), Interruption() as interruption:
+def _interrupted(*signals: int) -> None:
+    with Interruption() as interruption:
         assert not interruption.is_wished
+        for number in signals:
+            os.kill(os.getpid(), number)
+            assert interruption.is_wished
+        interruption.leave()
+
+
+def _signalled_twice() -> None:
+    with Interruption() as interruption:
         os.kill(os.getpid(), signal.SIGINT)
         assert interruption.is_wished
         os.kill(os.getpid(), signal.SIGINT)
         pytest.fail("the second signal was swallowed")
 
 
+def test_the_first_signal_is_a_wish_and_the_second_acts() -> None:
+    with pytest.raises(KeyboardInterrupt):
+        _signalled_twice()
+
+
 @pytest.mark.parametrize(("number", "error"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)])
 def test_leaving_follows_the_signal(number: int, error: type[BaseException]) -> None:
-    with pytest.raises(error) as caught, Interruption() as interruption:
-        os.kill(os.getpid(), number)
-        interruption.leave()
+    with pytest.raises(error) as caught:
+        _interrupted(number)
     if error is SystemExit:
         assert caught.value.code == 143  # type: ignore[attr-defined]
 

@@ -85,7 +85,10 @@ NUM_STEPS = 9  # 3 epochs of 3 batches of 16 out of 54
 
 
 HOWS = ("terminated", "killed", "killed_saving_always")
-CASES = [("all", how, at) for how in HOWS for at in range(1, NUM_STEPS)] + [("plain", "terminated", 4), ("muon", "killed", 5)]
+CASES = [("all", how, at) for how in HOWS for at in range(1, NUM_STEPS)] + [
+    ("plain", "terminated", 4),
+    ("muon", "killed", 5),
+]
 
 
 @pytest.mark.parametrize(("name", "how", "at"), CASES)
@@ -125,7 +128,9 @@ def _tensors(value: Any) -> list[Tensor]:
     return [t for part in parts for t in _tensors(part)]
 
 
-def test_a_run_is_repeatable_and_the_seed_matters(uninterrupted: Run, data: tuple[SampleTable, Splits], tmp_path: Path) -> None:
+def test_a_run_is_repeatable_and_the_seed_matters(
+    uninterrupted: Run, data: tuple[SampleTable, Splits], tmp_path: Path
+) -> None:
     again = train(uninterrupted.recipe, *data, out=tmp_path)
     assert again.about["weights"] == uninterrupted.about["weights"]
     other = train(replace(uninterrupted.recipe, seed=77), *data, out=tmp_path)
@@ -186,7 +191,9 @@ def test_every_update_gets_the_schedules_rate(
     monkeypatch.setattr(loop, "train_step", step)
     r = recipe(duration=Steps(7), schedule=WarmupCosine(warmup=Steps(3)))
     run = train(r, *data, out=tmp_path)
-    assert seen == [r.peak_lr * r.lr_factor(u, 3) for u in range(7)], "as many updates as planned, each with its own rate"
+    assert seen == [r.peak_lr * r.lr_factor(u, 3) for u in range(7)], (
+        "as many updates as planned, each with its own rate"
+    )
     assert [line["step"] for line in run.log() if line["kind"] == "epoch"] == [3, 6, 7]
     assert max(seen) == r.peak_lr
 
@@ -345,12 +352,20 @@ def test_head_alone(data: tuple[SampleTable, Splits], tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
-        (lambda r: replace(r, duration=Epochs(1), schedule=WarmupCosine(warmup=Epochs(1))), RecipeError, "never reached"),
+        (
+            lambda r: replace(r, duration=Epochs(1), schedule=WarmupCosine(warmup=Epochs(1))),
+            RecipeError,
+            "never reached",
+        ),
         (lambda r: replace(r, model=Model(name="smal_cnn")), RecipeError, "Did you mean"),
     ],
 )
 def test_mistakes_are_found_before_anything_is_written(
-    make: Callable[[Recipe], Recipe], error: type[Exception], message: str, data: tuple[SampleTable, Splits], tmp_path: Path
+    make: Callable[[Recipe], Recipe],
+    error: type[Exception],
+    message: str,
+    data: tuple[SampleTable, Splits],
+    tmp_path: Path,
 ) -> None:
     with pytest.raises(error, match=message):
         train(make(recipe()), *data, out=tmp_path / "runs")

@@ -46,7 +46,12 @@ def test_any_batch_size_gives_the_sums_of_the_whole(n: int, size: int, seed: int
 def test_ties_share_the_credit_and_constant_logits_are_chance() -> None:
     labels = torch.tensor([0, 1, 2, 3])
     assert credit(torch.zeros(4, 4), labels).tolist() == [0.25] * 4
-    assert credit(torch.tensor([[1.0, 1, 0, 0], [2, 1, 0, 0], [0, 0, 5, 1], [0, 0, 3, 3]]), labels).tolist() == [0.5, 0, 1, 0.5]
+    assert credit(torch.tensor([[1.0, 1, 0, 0], [2, 1, 0, 0], [0, 0, 5, 1], [0, 0, 3, 3]]), labels).tolist() == [
+        0.5,
+        0,
+        1,
+        0.5,
+    ]
 
 
 def test_what_is_no_number_is_wrong_and_leaves_the_nll_alone() -> None:
