@@ -19,7 +19,7 @@ from sightline.checks.case import Case, fails, passes, warns
 from sightline.loading import Loader
 from sightline.loading.loader import CACHE_BYTES
 from sightline.optimization import Fit, build_fit, set_lr, train_step
-from sightline.process import prepared
+from sightline.process import choose_threads, prepared
 
 BATCHES = 4
 """Batches timed in each of two passes: images are decoded in the first and kept for the second."""
@@ -42,6 +42,7 @@ def measure(case: Case) -> tuple[Mapping[str, float | int | str], list[Check]]:
     losses: list[float] = []
     sizes = [case.recipe.train_size(e, case.epochs) or case.size for e in range(case.epochs)]
     with prepared(case.device):
+        choose_threads(min(case.recipe.batch_size, len(case.train)) * case.size[0] * case.size[1])  # as training does
         torch.manual_seed(case.recipe.seed)
         fit = _fit(case)
         until = time.monotonic() + BUDGET_S
