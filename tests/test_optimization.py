@@ -42,12 +42,12 @@ def _vector(module: nn.Module) -> torch.Tensor:
 
 # Parameters of each group, counted by hand from the published architectures.
 GOLDEN_GROUPS = {
-    "small_cnn": {"hidden": 4, "head": 1, "undecayed": 9},
-    "whitened_cnn": {"hidden": 6, "head": 1, "undecayed": 13},
-    "timm:resnet18": {"hidden": 20, "head": 1, "undecayed": 41},
-    "torchvision:resnet18": {"hidden": 20, "head": 1, "undecayed": 41},
-    "timm:vit_tiny_patch16_224": {"hidden": 49, "head": 1, "undecayed": 102},
-    "timm:convnext_atto": {"hidden": 40, "head": 1, "undecayed": 87},
+    "small_cnn": {"hidden": 4, "head": 1, "bias": 5, "undecayed": 4},
+    "whitened_cnn": {"hidden": 6, "head": 1, "bias": 7, "undecayed": 6},
+    "timm:resnet18": {"hidden": 20, "head": 1, "bias": 21, "undecayed": 20},
+    "torchvision:resnet18": {"hidden": 20, "head": 1, "bias": 21, "undecayed": 20},
+    "timm:vit_tiny_patch16_224": {"hidden": 49, "head": 1, "bias": 75, "undecayed": 27},
+    "timm:convnext_atto": {"hidden": 40, "head": 1, "bias": 58, "undecayed": 29},
 }
 
 
@@ -56,7 +56,7 @@ def test_golden_parameter_groups(name: str) -> None:
     model = models.build(Model(name=name), 10, 3)
     groups = optimization.parameter_groups(model, models.head_of(model))
     counts = {
-        g: list(groups.values()).count(g) for g in sorted(set(groups.values()), key="hidden head undecayed other".find)
+        g: list(groups.values()).count(g) for g in sorted(set(groups.values()), key="hidden head bias undecayed other".find)
     }
     assert counts == GOLDEN_GROUPS[name]
     assert set(groups) == {n for n, p in model.named_parameters() if p.requires_grad}
@@ -69,7 +69,7 @@ def test_a_norm_is_known_by_its_type_not_by_its_name() -> None:
     assert groups["layer2.0.downsample.1.weight"] == "undecayed"  # a BatchNorm without "bn" in its name
     assert groups["layer2.0.downsample.0.weight"] == "hidden"
     assert groups["fc.weight"] == "head"
-    assert groups["fc.bias"] == "undecayed"
+    assert groups["fc.bias"] == "bias"
     vit = models.build(Model(name="timm:vit_tiny_patch16_224"), 10, 3)
     tokens = optimization.parameter_groups(vit, models.head_of(vit))
     assert tokens["pos_embed"] == tokens["cls_token"] == "undecayed"
@@ -225,3 +225,11 @@ def test_precision_follows_request_device_and_network(monkeypatch: pytest.Monkey
     monkeypatch.setattr(optimization, "_cpu_has_bfloat16", lambda: False)
     assert choose("auto", CPU, dense) == torch.float32
     assert choose("bfloat16", CPU, dense) == torch.bfloat16
+
+
+def test_muon_gives_head_and_biases_their_own_rates() -> None:
+    model = models.build(Model(name="small_cnn"), 10, 1)
+    muon = Muon(lr=0.1, rest=Sgd(lr=0.05, weight_decay=0.0), head_lr=0.5, bias_lr=5.0)
+    built = optimization.build_optimizers(model, models.head_of(model), replace(recipes.get("digits.fast"), optimizer=muon))
+    rates = {g["name"]: g["peak_lr"] for o in built for g in o.param_groups}
+    assert rates == {"hidden": 0.1, "undecayed": 0.05, "bias": 5.0, "head": 0.5}

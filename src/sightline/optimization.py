@@ -26,9 +26,9 @@ def parameter_groups(model: nn.Module, head: nn.Module | None) -> dict[str, str]
     """Name of each trainable parameter → its group, by the type of the module that holds it.
 
     `hidden`: weights of convolutions and linear layers before the classifier; `head`: the classifier's weight;
-    `other`: further arrays of 2 or more dimensions; `undecayed`: norms, biases, vectors and scalars, and what the
-    model itself lists in `no_weight_decay()` (timm's position embeddings). Names do not decide: a BatchNorm called
-    `downsample.1` is a norm.
+    `other`: further arrays of 2 or more dimensions; `bias`: every bias; `undecayed`: norms, other vectors and scalars,
+    and what the model itself lists in `no_weight_decay()` (timm's position embeddings). Biases are not decayed either.
+    Names do not decide: a BatchNorm called `downsample.1` is a norm.
     """
     ask: Any = getattr(model, "no_weight_decay", None)
     spared: set[str] = set(ask()) if callable(ask) else set()
@@ -39,7 +39,9 @@ def parameter_groups(model: nn.Module, head: nn.Module | None) -> dict[str, str]
             name = f"{prefix}.{leaf}" if prefix else leaf
             if not p.requires_grad:
                 continue
-            if isinstance(module, NORMS) or leaf == "bias" or p.ndim < 2 or name in spared:
+            if leaf == "bias":
+                groups[name] = "bias"
+            elif isinstance(module, NORMS) or p.ndim < 2 or name in spared:
                 groups[name] = "undecayed"
             elif id(p) in of_head:
                 groups[name] = "head"
@@ -61,9 +63,15 @@ def build_optimizers(model: nn.Module, head: nn.Module | None, recipe: Recipe) -
         peak = {"lr": lr, "peak_lr": lr, "weight_decay": weight_decay, "name": "+".join(names)}
         return [{"params": params, **peak}] if params else []
 
-    def plain(o: Sgd | AdamW, decayed: tuple[str, ...], head_lr: float | None) -> tuple[torch.optim.Optimizer, ...]:
+    def plain(
+        o: Sgd | AdamW, decayed: tuple[str, ...], head_lr: float | None, bias_lr: float | None
+    ) -> tuple[torch.optim.Optimizer, ...]:
         lr = peak_lr(o, recipe.batch_size)
-        parts = group(decayed, o.weight_decay, lr) + group(("undecayed",), 0.0, lr)
+        parts = group(decayed, o.weight_decay, lr)
+        if bias_lr is None:
+            parts += group(("undecayed", "bias"), 0.0, lr)
+        else:
+            parts += group(("undecayed",), 0.0, lr) + group(("bias",), 0.0, bias_lr)
         parts += group(("head",), o.weight_decay, head_lr or lr)
         if not parts:
             return ()
@@ -72,9 +80,9 @@ def build_optimizers(model: nn.Module, head: nn.Module | None, recipe: Recipe) -
         return (torch.optim.AdamW(parts, lr=lr, betas=(o.beta1, o.beta2), eps=o.eps, foreach=True),)
 
     if not isinstance(chosen, Muon):
-        return plain(chosen, ("hidden", "other"), None)
+        return plain(chosen, ("hidden", "other"), None, None)
     hidden = group(("hidden",), chosen.weight_decay, recipe.peak_lr)
-    rest = plain(chosen.rest, ("other",), chosen.head_lr)
+    rest = plain(chosen.rest, ("other",), chosen.head_lr, chosen.bias_lr)
     if not hidden:
         raise RecipeError("optimizer Muon has no hidden weight to work on (model.trainable='head'?). Use Sgd or AdamW.")
     muon = OrthogonalMomentum(hidden, momentum=chosen.momentum, fixed_norm=chosen.fixed_norm,

@@ -83,11 +83,15 @@ class Muon:
     """Optimizer of every other parameter, on the same schedule."""
     head_lr: float | None = None
     """Peak learning rate of the classifier's weight, under the rule of `rest`; none: that of `rest`."""
+    bias_lr: float | None = None
+    """Peak learning rate of all biases, under the rule of `rest`; none: that of `rest`. Biases behind a normalisation
+    bear far higher rates than its weights."""
     reference_batch_size: int | None = None
     """With 256, the peak is lr · batch_size / 256 (linear scaling); with none, lr is the peak as it stands."""
 
     def __post_init__(self) -> None:
         _check(self)
+        require(self.bias_lr is None or self.bias_lr > 0, f"Muon.bias_lr must be > 0 or none, got {self.bias_lr}.")
         require(self.head_lr is None or self.head_lr > 0, f"Muon.head_lr must be > 0 or none, got {self.head_lr}.")
         require(self.iterations >= 1, f"Muon.iterations must be ≥ 1, got {self.iterations}.")
         is_one = not (self.fixed_norm and self.weight_decay)
