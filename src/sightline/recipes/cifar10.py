@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sightline import augmentation
 from sightline.recipes.optimizers import Muon, Sgd
-from sightline.recipes.recipe import CrossEntropy, Model, Recipe
+from sightline.recipes.recipe import CrossEntropy, Model, Recipe, TrainSize
 from sightline.recipes.schedules import Epochs, WarmupLinear
 
 
@@ -15,14 +15,19 @@ def fast() -> Recipe:
     """
     return Recipe(
         name="cifar10.fast",
-        model=Model(name="whitened_cnn"),
+        model=Model(name="whitened_cnn", options={"widths": (64, 256, 256)}),
         size=(32, 32),
-        augmentation=augmentation.small((32, 32), padding=2, flip=True),
-        optimizer=Muon(
-            lr=0.15, momentum=0.6, rest=Sgd(lr=0.05, momentum=0.9, nesterov=True, weight_decay=0.0), head_lr=0.5
+        # Small images first: a sixth less arithmetic for the same number of passes over the data.
+        train_sizes=(TrainSize(start=0.0, size=(24, 24)), TrainSize(start=0.4, size=(32, 32))),
+        augmentation=augmentation.Augmentation(
+            transforms=(augmentation.PadCrop(padding=2), augmentation.AlternatingFlip())
         ),
-        schedule=WarmupLinear(warmup=Epochs(0.9)),
+        optimizer=Muon(
+            lr=0.12, momentum=0.6, rest=Sgd(lr=0.05, momentum=0.9, nesterov=True, weight_decay=0.0),
+            head_lr=1.5, bias_lr=5.0,
+        ),
+        schedule=WarmupLinear(warmup=Epochs(1)),
         duration=Epochs(9),
         batch_size=500,
         loss=CrossEntropy(label_smoothing=0.2),
-    )
+    )  # fmt: skip

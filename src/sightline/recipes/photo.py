@@ -26,7 +26,7 @@ def scratch(size: int = 128, epochs: float = 30) -> Recipe:
             TrainSize(start=start, size=(round(size * share), round(size * share)))
             for start, share in ((0.0, 0.5), (0.4, 0.75), (0.8, 1.0))
         ),
-        augmentation=augmentation.photograph((size, size)),
+        augmentation=augmentation.photograph((size, size), jitter=0.3),
         optimizer=Muon(
             lr=0.1, momentum=0.6, rest=Sgd(lr=0.05, momentum=0.9, nesterov=True, weight_decay=0.0), head_lr=0.5
         ),
