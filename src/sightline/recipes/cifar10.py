@@ -27,7 +27,7 @@ def fast() -> Recipe:
             head_lr=1.5, bias_lr=5.0,
         ),
         schedule=WarmupLinear(warmup=Epochs(1)),
-        duration=Epochs(9),
+        duration=Epochs(10),
         batch_size=500,
         loss=CrossEntropy(label_smoothing=0.2),
     )  # fmt: skip
