@@ -3,10 +3,19 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from collections.abc import Iterator
 
 import pytest
 
 from sightline.training.interruption import Interruption
+
+
+@pytest.fixture(autouse=True)
+def _interactive() -> Iterator[None]:
+    """SIGINT as a terminal's foreground gives it: a suite that runs in a shell's background is told to ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def _interrupted(*signals: int) -> None:
@@ -51,3 +60,11 @@ def test_outside_the_main_thread_signals_are_left_alone() -> None:
     thread.start()
     thread.join()
     assert seen == [before]
+
+
+def test_a_signal_that_the_process_was_told_to_ignore_stays_ignored() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with Interruption() as interruption:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert not interruption.is_wished
+    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN

@@ -10,7 +10,8 @@ from types import FrameType
 class Interruption:
     """Turns the first SIGINT or SIGTERM into a wish to stop after the update; a second one acts at once.
 
-    Outside the main thread signals are left alone.
+    Outside the main thread signals are left alone, and so is a signal that whoever started the process has it ignore
+    (SIGINT of a shell's background jobs).
     """
 
     def __init__(self) -> None:
@@ -19,7 +20,8 @@ class Interruption:
 
     def __enter__(self) -> Interruption:
         if threading.current_thread() is threading.main_thread():
-            self._before = {s: signal.signal(s, self._note) for s in (signal.SIGINT, signal.SIGTERM)}
+            heard = [s for s in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(s) is not signal.SIG_IGN]
+            self._before = {s: signal.signal(s, self._note) for s in heard}
         return self
 
     def __exit__(self, *_: object) -> None:
