@@ -3,19 +3,10 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterator
 
 import pytest
 
 from sightline.training.interruption import Interruption
-
-
-@pytest.fixture(autouse=True)
-def _interactive() -> Iterator[None]:
-    """SIGINT as a terminal's foreground gives it: a suite that runs in a shell's background is told to ignore it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 def _interrupted(*signals: int) -> None:
