@@ -12,6 +12,8 @@ def fast() -> Recipe:
     """A shallow whitened network with orthogonalised steps, on padded crops and mirror images.
 
     Command: sightline run CIFAR_FOLDER study --recipe cifar10.fast.
+    Measured on two cores (Zen 5 with AVX-512, torch 2.15) and a copy of CIFAR-10 that was compressed to JPEG again:
+    test top-1 89.4 %, val 89.8 %, seed 0 alone so far; training 14 min 40 s, part of it beside another program.
     """
     return Recipe(
         name="cifar10.fast",
