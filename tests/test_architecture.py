@@ -111,7 +111,7 @@ def _tracked() -> list[Path]:
 
 def test_tracked_files_name_no_index_and_no_machine() -> None:
     # Written in pieces, so that this file does not find itself.
-    marks = ["pypi" + ".org", "--extra-" + "index-url", "--index-" + "url", "find-" + "links",
+    marks = ["pypi" + ".org", "--extra-index" + "-url", "--index-" + "url", "find-" + "links",
              "/home" + "/", "/root" + "/", "/wo" + "rk/", "/op" + "t/"]  # fmt: skip
     found = [
         (path.relative_to(ROOT).as_posix(), mark)
