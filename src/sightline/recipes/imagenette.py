@@ -12,7 +12,7 @@ def fast() -> Recipe:
     """A shallow whitened network with orthogonalised steps, at 64, then 96, then 128 pixels.
 
     Command: sightline run IMAGENETTE_FOLDER study --recipe imagenette.fast.
-    Measured on two cores (Zen 5 with AVX-512, torch 2.15), 3,600 training images of 224 px: val top-1 84.2 % for
-    seed 0, the test not looked at yet; training 4 min 29 s.
+    Measured on two cores (Zen 5 with AVX-512, torch 2.15), 3,600 training images of 224 px: test top-1
+    85.3, 85.2 and 85.6 % for seeds 0, 1 and 2 in one look, val 84.2, 87.0 and 87.5 %; training 4 min 29 s.
     """
     return replace(photo.scratch(128, 30), name="imagenette.fast")
