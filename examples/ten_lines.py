@@ -15,4 +15,4 @@ splits = splits.without(findings.leaks())  # a new value; the old one still exis
 run = sl.train(digits.fast(), samples, splits, out=study / "runs")
 score = sl.evaluate(run.best, samples, splits.test, ledger=study / "ledger.jsonl", note="the example")
 sl.report(run, findings, score, to=study / "report.html")
-print(score.top1)  # 97.8 % [95.7, 98.9] n=360, look 1
+print(score.top1)  # about 99 %, with its interval, n=360 and the look

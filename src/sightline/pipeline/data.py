@@ -7,16 +7,13 @@ from pathlib import Path
 
 from sightline import audits, catalog, indexing
 from sightline import splits as splitting
-from sightline.audits import Findings
+from sightline.audits import LEVELS, Findings
 from sightline.digests import plain
 from sightline.errors import DataError
 from sightline.pipeline.outcome import Outcome
 from sightline.samples import SampleTable
 from sightline.splits import Splits
 from sightline.study import Study
-
-LEVELS = ("error", "warning", "info")
-"""Of findings, the gravest first."""
 
 
 def index(source: str, study: str | Path, *, limit: float | None = None, classes: Sequence[str] | None = None,
