@@ -97,6 +97,14 @@ class ImageReader:
             return _raw_pixels(payload, self._get("layout", i))
         return decode(payload)
 
+    def band(self, i: int, top: int, bottom: int) -> tuple[Pixels, int]:
+        """Native pixels of sample `i` that hold at least the stored rows `top` … `bottom` - 1, and the first one's row.
+
+        They equal the same rows of `pixels(i)`; where decoding a part is not possible they are all rows.
+        Raises DecodeError with the reason when they cannot be had.
+        """
+        return self.pixels(i), 0
+
     def _parquet_payload(self, i: int, path: str) -> bytes:
         column, group = self._get("member", i), self._get("row_group", i)
         with self._lock:
