@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from sightline.errors import DecodeError
-from sightline.images import MAX_PIXELS, decode, sniff
+from sightline.images import MAX_PIXELS, decode, pixels_of_pillow, sniff
 from sightline.images.decoding import codec_of
 from tests.sources import (
     ODD_BUT_READABLE,
@@ -143,6 +143,27 @@ def test_half_a_file_is_not_half_an_image(name: str) -> None:
     sniff(TRUNCATED[name])
     with pytest.raises(DecodeError, match="damaged"):
         decode(TRUNCATED[name])
+
+
+@pytest.mark.parametrize("name", ODD_BUT_READABLE)
+def test_an_opened_image_has_the_pixels_of_its_bytes(name: str) -> None:
+    data = ODD_BUT_READABLE[name][0]
+    for is_loaded in (False, True):
+        image = Image.open(io.BytesIO(data))
+        if is_loaded:
+            image.load()
+        mine, theirs = pixels_of_pillow(image), decode(data)
+        assert np.array_equal(mine.values, theirs.values)
+        assert mine.values.dtype == theirs.values.dtype
+        assert (mine.bits, mine.orientation) == (theirs.bits, theirs.orientation)
+
+
+def test_an_opened_image_that_is_damaged_has_a_reason() -> None:
+    for data in TRUNCATED.values():
+        with pytest.raises(DecodeError, match="damaged"):
+            pixels_of_pillow(Image.open(io.BytesIO(data)))
+    with pytest.raises(DecodeError, match="32-bit"):
+        pixels_of_pillow(Image.fromarray(np.ones((3, 4), np.float32)))
 
 
 def _reason(function: Callable[[bytes], object], data: bytes) -> str | None:

@@ -138,20 +138,32 @@ def _decode_jpeg(data: bytes) -> Pixels | None:
 
 def _decode_with_pillow(data: bytes, codec: str) -> Pixels:
     with _opened(io.BytesIO(data), codec) as image:
-        bits = _bits(image, data[:26])
-        if bits == 16 and not image.mode.startswith("I;16"):
-            raise DecodeError(f"16-bit {image.mode} {codec} is not supported: it would be cut to 8 bits unseen")
-        if bits > 16:
-            raise DecodeError(f"{bits}-bit pixels (mode {image.mode}) are not supported")
-        orientation = _orientation(image) or 1
-        try:
-            image.load()
-            if bits == 16:
-                grey = np.asarray(image).astype(np.uint16)
-                return Pixels(grey[:, :, None], 16, orientation)
-            flat = image.convert(_target_mode(image))
-        except (OSError, SyntaxError, ValueError, struct.error, EOFError, IndexError) as e:
-            raise DecodeError(f"damaged {codec}: {e}") from None
+        return _pixels_of(image, codec, _bits(image, data[:26]))
+
+
+def pixels_of_pillow(image: Image.Image) -> Pixels:
+    """Native pixels of an image that Pillow has opened; modes become channels as in `decode`.
+
+    Its orientation is what its EXIF still says. 16-bit colour has been cut to 8 bits when Pillow opened it: give
+    `decode` the file's bytes where that matters. Raises DecodeError for anything that cannot be decoded completely.
+    """
+    return _pixels_of(image, (image.format or "image").lower(), _bits(image, b""))
+
+
+def _pixels_of(image: Image.Image, codec: str, bits: int) -> Pixels:
+    if bits == 16 and not image.mode.startswith("I;16"):
+        raise DecodeError(f"16-bit {image.mode} {codec} is not supported: it would be cut to 8 bits unseen")
+    if bits > 16:
+        raise DecodeError(f"{bits}-bit pixels (mode {image.mode}) are not supported")
+    orientation = _orientation(image) or 1
+    try:
+        image.load()
+        if bits == 16:
+            grey = np.asarray(image).astype(np.uint16)
+            return Pixels(grey[:, :, None], 16, orientation)
+        flat = image.convert(_target_mode(image))
+    except (OSError, SyntaxError, ValueError, struct.error, EOFError, IndexError) as e:
+        raise DecodeError(f"damaged {codec}: {e}") from None
     values = np.asarray(flat)
     return Pixels(values[:, :, None] if values.ndim == 2 else values, 8, orientation)
 
