@@ -69,3 +69,31 @@ class Draws:
     def integers(self, stream: int, count: int | npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """An int64 in 0 … count-1 for each sample."""
         return np.asarray(np.floor(self.uniform(stream) * count), np.int64)
+
+    def keys(self, stream: int) -> U64:
+        """128 bits for each sample (n × 2), the key of a generator: see `generator_of`."""
+        return np.ascontiguousarray(self.bits(range(stream, stream + 2)).T)
+
+
+def generator(seed: int, epoch: int, sample: int, stream: int = 0) -> np.random.Generator:
+    """A numpy generator that is a pure function of its arguments; `sample` is a hash, or the number of a batch.
+
+    For what cannot be one array operation. Its bits are the same everywhere; numpy may change, from one release to
+    another, what its methods make of them.
+    """
+    return generator_of(Draws(seed, epoch, np.array([sample & _MASK], np.uint64)).keys(stream)[0])
+
+
+def generator_of(key: U64) -> np.random.Generator:
+    """The numpy generator (Philox) of a key of 2 × 64 bits."""
+    return np.random.Generator(np.random.Philox(key=key))
+
+
+def normals(key: int, count: int) -> npt.NDArray[np.float32]:
+    """`count` standard normal numbers, a pure function of `key`: two of each 64 bits, by Box and Muller's formula."""
+    half = -(-count // 2)
+    bits = _mix(_mix(np.uint64(key & _MASK) + np.arange(half, dtype=np.uint64) * np.uint64(_GOLDEN)))
+    # 1 … 2³² over 2³²: never 0, whose logarithm is infinite.
+    radius = np.sqrt(-2 * np.log(((bits >> np.uint64(32)).astype(np.float32) + 1) * np.float32(2.0**-32)))
+    angle = (bits & np.uint64(0xFFFFFFFF)).astype(np.float32) * np.float32(2 * np.pi * 2.0**-32)
+    return np.concatenate([radius * np.cos(angle), radius * np.sin(angle)])[:count]
