@@ -64,30 +64,17 @@ def affine(levels: Array, parameters: Array, _: Transform) -> Array:
     return np.ascontiguousarray(out.permute(0, 2, 3, 1).numpy())
 
 
-def jitter(levels: Array, parameters: Array, _: Transform) -> Array:
-    """The batch with other colours: brightness, contrast and saturation folded into one sum per pixel."""
-    brightness, contrast, saturation = parameters.T
-    own, shared = brightness * contrast * saturation, brightness * contrast * (1 - saturation)
-    out = np.empty_like(levels)
-    step = max(PLANE_PIXELS // (levels.shape[1] * levels.shape[2]), 1)
-    for start in range(0, len(levels), step):
-        part = slice(start, start + step)
-        # Planes: vector instructions need neighbours, and interleaved channels took four times as long.
-        planes = np.ascontiguousarray(levels[part].transpose(3, 0, 1, 2))
-        means = planes.mean(axis=(2, 3), dtype=np.float64)  # sums of integers: exact in any order
-        constant = brightness[part] * (1 - contrast[part]) * augmentation.grey_of(means.T)
-        values = planes.astype(np.float32)
-        grey = augmentation.grey_of(np.moveaxis(values, 0, -1)) * _column(shared[part]) + _column(constant)
-        for c, plane in enumerate(values):
-            plane *= _column(own[part])
-            plane += grey
-            np.clip(plane, 0, 255, out=plane)
-            out[part, ..., c] = np.rint(plane, out=plane) if levels.dtype == np.uint8 else plane
-    return out
+def each(levels: Array, parameters: Array, transform: Transform) -> Array:
+    """The batch, image by image: for what Pillow or a person's own function does."""
+    return np.stack([transform.apply(x, p) for x, p in zip(levels, parameters, strict=True)])
 
 
-def _column(factors: Array) -> Array:
-    return factors.astype(np.float32)[:, None, None]
+def erase(values: Array, parameters: Array, transform: Transform) -> Array:
+    """The normalized batch with its boxes replaced, in place."""
+    assert isinstance(transform, augmentation.RandomErasing)
+    for image, row in zip(values, parameters, strict=True):
+        transform.erase(image, row)
+    return values
 
 
 BATCHED: dict[type, Callable[[Array, Array, Any], Array]] = {
@@ -95,7 +82,13 @@ BATCHED: dict[type, Callable[[Array, Array, Any], Array]] = {
     augmentation.AlternatingFlip: flip,
     augmentation.PadCrop: pad_crop,
     augmentation.RandomAffine: affine,
-    augmentation.ColorJitter: jitter,
+    augmentation.ColorJitter: each,
+    augmentation.Grayscale: each,
+    augmentation.RandAugment: each,
+    augmentation.TrivialAugment: each,
+    augmentation.AutoAugment: each,
+    augmentation.Custom: each,
+    augmentation.RandomErasing: erase,
 }
 """Transform → what does it to a batch (n × height × width × channels) with its drawn parameters."""
 
@@ -103,5 +96,5 @@ BATCHED: dict[type, Callable[[Array, Array, Any], Array]] = {
 def applied(transform: Transform, levels: Array, parameters: Array, is_exact: bool) -> Array:
     """The batch after one transform; `is_exact` takes the plain way, image by image."""
     if is_exact:
-        return np.stack([transform.apply(x, p) for x, p in zip(levels, parameters, strict=True)])
+        return each(levels, parameters, transform)
     return BATCHED[type(transform)](levels, parameters, transform)

@@ -35,31 +35,6 @@ def sizes(height: int, width: int, n: int = N) -> np.ndarray[Any, Any]:
     return np.tile([height, width], (n, 1))
 
 
-@pytest.mark.parametrize("kind", TRANSFORMS)
-def test_parameters_belong_to_the_sample_not_to_its_batch(kind: type) -> None:
-    transform = kind()
-    whole = transform.draw(Draws(1, 2, HASHES[:40]), 64, sizes(30, 20, 40))
-    alone = [transform.draw(Draws(1, 2, HASHES[i : i + 1]), 64, sizes(30, 20, 1))[0] for i in range(40)]
-    assert np.array_equal(whole, np.stack(alone))
-    later = transform.draw(Draws(1, 3, HASHES[:40]), 64, sizes(30, 20, 40))
-    assert not np.array_equal(whole, later)
-    other = transform.draw(Draws(2, 2, HASHES[:40]), 64, sizes(30, 20, 40))
-    assert not np.array_equal(whole, other)
-
-
-@pytest.mark.parametrize("kind", TRANSFORMS)
-def test_applying_changes_no_argument_and_keeps_the_type(kind: type) -> None:
-    transform = kind(padding=2) if kind is PadCrop else kind()
-    parameters = transform.draw(Draws(0, 0, HASHES[:20]), 0, sizes(9, 12, 20))
-    for dtype in (np.uint8, np.float32):
-        image = IMAGE.astype(dtype)
-        for p in parameters:
-            out = transform.apply(image, p)
-            assert out.dtype == dtype
-            assert out.shape[2] == 3
-        assert np.array_equal(image, IMAGE)
-
-
 @settings(max_examples=40, deadline=None)
 @given(st.integers(1, 700), st.integers(1, 700), st.floats(0.01, 1), st.floats(0.2, 5))
 def test_crops_lie_inside_the_image(height: int, width: int, low: float, ratio: float) -> None:
@@ -146,18 +121,6 @@ def test_affine_parameters_are_within_their_bounds() -> None:
     moved = -np.einsum("nij,nj->ni", forward, inverse[:, :, 2])
     assert 7.9 < np.abs(moved[:, 0]).max() <= 8
     assert 4.9 < np.abs(moved[:, 1]).max() <= 5
-
-
-def test_colours_by_hand() -> None:
-    jitter = ColorJitter()
-    assert np.array_equal(jitter.apply(IMAGE, (1.0, 1.0, 1.0)), IMAGE)
-    assert np.array_equal(jitter.apply(IMAGE, (0.5, 1.0, 1.0)), np.rint(IMAGE / 2).astype(np.uint8))
-    grey = IMAGE @ np.array([0.299, 0.587, 0.114])
-    assert np.array_equal(jitter.apply(IMAGE, (1.0, 1.0, 0.0)), np.rint(grey)[..., None].repeat(3, 2).astype(np.uint8))
-    assert np.array_equal(jitter.apply(IMAGE, (1.0, 0.0, 1.0)), np.full_like(IMAGE, round(grey.mean())))
-    factors = ColorJitter(brightness=0.1, contrast=0.2, saturation=0.4).draw(Draws(0, 0, HASHES), 0, sizes(1, 1))
-    assert np.abs(factors - 1).max(axis=0) == pytest.approx([0.1, 0.2, 0.4], rel=0.01)
-    assert factors.mean(axis=0) == pytest.approx([1, 1, 1], abs=0.01)
 
 
 def test_places_in_the_list_draw_independently() -> None:
