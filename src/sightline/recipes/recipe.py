@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from sightline import augmentation as augmentations
-from sightline.augmentation import Augmentation
+from sightline.augmentation import Augmentation, Custom
 from sightline.digests import digest_of, plain
 from sightline.errors import RecipeError
 from sightline.recipes import fields
@@ -117,6 +117,9 @@ class Recipe:
 
     def __post_init__(self) -> None:
         check(self)
+        for own in (t for t in self.augmentation.transforms if isinstance(t, Custom) and not t.is_named):
+            raise RecipeError(f"augmentation: {own.name} is not a function that a module defines by that name, so no "
+                              "recipe can say what it is. Write it with def in a file of its own and give module:name.")
         require(self.batch_size >= 1, f"batch_size must be ≥ 1, got {self.batch_size}.")
         require(self.micro_batch_size is None or self.micro_batch_size >= 1,
                 f"micro_batch_size must be ≥ 1 or none, got {self.micro_batch_size}.")
@@ -192,6 +195,6 @@ def _parts(types: Iterable[type]) -> dict[str, type]:
 
 PARTS: Mapping[str, type] = _parts((
     Recipe, Model, CrossEntropy, Ema, TrainSize, Sgd, AdamW, Muon, Epochs, Steps, WarmupCosine, WarmupLinear,
-    *augmentations.TRANSFORMS, Augmentation,
+    *augmentations.TRANSFORMS, *augmentations.MIXINGS, Augmentation,
 ))  # fmt: skip
 """Every type that may stand in a recipe, by the name it has in JSON and after --set."""
