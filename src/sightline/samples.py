@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 from sightline.artifacts import read_table, write_table
 from sightline.digests import digest_of, digest_of_rows, short
 from sightline.errors import DataError, DecodeError, VersionError
-from sightline.images import ImageReader
+from sightline.images import PACKAGE, ImageReader, Pixels
 from sightline.progress import progress
 
 if TYPE_CHECKING:
@@ -41,12 +41,12 @@ IMAGE = pa.struct(
     [
         ("root", _names()),  # alias of a directory, so that the table can move with its images
         ("path", pa.string()),  # POSIX, relative to root
-        ("container", _names()),  # file | parquet | idx | csv
+        ("container", _names()),  # file | parquet | idx | csv | packed
         ("member", pa.string()),  # parquet: column
         ("offset", pa.int64()),  # byte range of the payload inside the (uncompressed) container
         ("length", pa.int64()),
         ("row_group", pa.int32()),
-        ("row", pa.int64()),  # parquet: row inside its row group
+        ("row", pa.int64()),  # parquet: row inside its row group; packed: number of the image in its shard
         ("codec", _names()),  # sniffed from magic bytes; raw: see layout
         ("layout", pa.string()),  # raw: u1:H,W[,C]
         ("width", pa.int32()),
@@ -78,7 +78,9 @@ SCHEMA = pa.schema(
         pa.field("labels", pa.list_(pa.struct([("space", pa.string()), ("id", pa.int32()), ("source", pa.string())]))),
         pa.field("status", _names(), nullable=False),  # ok | unreadable
         pa.field("reason", pa.string()),  # why a sample is not ok
-        pa.field("content_sha256", pa.binary(32)),  # payload bytes as stored; null until the first full read
+        # Payload bytes as the source stores them; null until the first full read. `convert` keeps it, whatever it makes
+        # of the bytes: a test split is known by it, and looks at a converted one are looks at the same.
+        pa.field("content_sha256", pa.binary(32)),
         pa.field("pixel_sha256", pa.binary(32)),  # native decoded pixels with their shape and depth
         pa.field("pixel_sums", PIXEL_SUMS),  # exact integers: the statistics of any subset follow without reading
     ]
@@ -284,9 +286,10 @@ class SampleTable:
         return f"<p>{escape(repr(self))}</p><table><tr><th>key<th>split<th>label<th>status</tr>{rows}</table>"
 
     def write(self, samples: Path, classes: Path) -> None:
-        """Write samples.parquet and classes.parquet, each whole."""
+        """Write samples.parquet and classes.parquet, each whole; roots beside them as relative paths, to move along."""
+        roots = {alias: _beside(samples, address) for alias, address in self.roots.items()}
         about = {
-            "version": VERSION, "name": self.name, "roots": dict(self.roots), "subset": dict(self.subset),
+            "version": VERSION, "name": self.name, "roots": roots, "subset": dict(self.subset),
             "notes": list(self.notes), "classes": self.classes.digest, "digest": self.digest,
         }  # fmt: skip
         write_table(classes, self.classes.to_arrow())
@@ -303,7 +306,16 @@ class SampleTable:
                 f"{classes} does not belong to {samples}: classes {short(space.digest)}, wanted "
                 f"{short(about['classes'])}. Run `sightline index` again."
             )
-        return cls(table.cast(SCHEMA), space, about["name"], about["roots"], about["subset"], tuple(about["notes"]))
+        folder = samples.absolute().parent
+        roots = {alias: address if address.startswith(PACKAGE) else str(folder / address)
+                 for alias, address in about["roots"].items()}  # fmt: skip
+        return cls(table.cast(SCHEMA), space, about["name"], roots, about["subset"], tuple(about["notes"]))
+
+
+def _beside(samples: Path, address: str) -> str:
+    """A root inside the folder of samples.parquet as a path relative to it; another as it is."""
+    folder, root = samples.absolute().parent, Path(address)
+    return root.relative_to(folder).as_posix() if root.is_relative_to(folder) else address
 
 
 def table_from_rows(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
@@ -333,10 +345,7 @@ def _full_read(samples: SampleTable) -> SampleTable:
         except DecodeError as e:
             status[i], reason[i] = "unreadable", str(e)
             return
-        values = np.ascontiguousarray(pixels.values)
-        shape = f"{pixels.bits} {values.shape} {pixels.orientation}".encode()
-        pixel[i] = hashlib.sha256(shape + values.tobytes()).digest()
-        sums[i] = _sums_of(values)
+        pixel[i], sums[i] = pixel_sha256_of(pixels), pixel_sums_of(pixels)
 
     # Threads: decoding and hashing release the GIL; slices keep 1.28 M futures from being made at once.
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool, progress("read", n) as advance:
@@ -353,8 +362,17 @@ def _full_read(samples: SampleTable) -> SampleTable:
     return replace(samples, table=table)
 
 
-def _sums_of(values: np.ndarray[Any, Any]) -> dict[str, Any]:
-    """Exact Σx and Σx² of the colour channels; alpha is no colour. int64 holds 2³¹ pixels of 16 bits."""
+def pixel_sha256_of(pixels: Pixels) -> bytes:
+    """The column `pixel_sha256`: hash of native pixels with their shape, depth and orientation."""
+    values = np.ascontiguousarray(pixels.values)
+    h = hashlib.sha256(f"{pixels.bits} {values.shape} {pixels.orientation}".encode())
+    h.update(values)
+    return h.digest()
+
+
+def pixel_sums_of(pixels: Pixels) -> dict[str, Any]:
+    """The column `pixel_sums`: exact Σx and Σx² of the colour channels; alpha is no colour."""
+    values = pixels.values  # int64 holds the sums of 2³¹ pixels of 16 bits
     colours = values[..., : 3 if values.shape[2] >= 3 else 1].reshape(values.shape[0] * values.shape[1], -1)
     if values.dtype == np.uint8:
         levels = np.arange(256, dtype=np.int64)

@@ -8,7 +8,7 @@ import os
 import threading
 import zlib
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,11 @@ import pyarrow.parquet as pq
 
 from sightline.errors import DataError, DecodeError
 from sightline.images.decoding import Pixels, decode
+from sightline.images.partial import upper_rows
+from sightline.images.shards import Shards, damaged
+
+PACKAGE = "package:"
+"""How the address of a root begins whose files an installed package carries."""
 
 PARQUET_CACHE_BYTES = 2 << 30
 """Row groups of encoded images kept in memory; beyond it the least recently used goes."""
@@ -28,9 +33,9 @@ MAX_BUFFER_BYTES = 4 << 30
 
 def resolve_root(address: str) -> Path:
     """Directory of a root: a path, or `package:NAME` for the data that an installed package carries."""
-    if not address.startswith("package:"):
+    if not address.startswith(PACKAGE):
         return Path(address)
-    name = address.removeprefix("package:")
+    name = address.removeprefix(PACKAGE)
     spec = importlib.util.find_spec(name)
     if spec is None or not spec.submodule_search_locations:
         raise DataError(f"The samples lie inside the package {name!r}, which is not installed: pip install {name}")
@@ -46,7 +51,7 @@ class ImageReader:
     def __init__(self, images: pa.ChunkedArray | pa.StructArray, roots: Mapping[str, str]) -> None:
         if isinstance(images, pa.ChunkedArray):
             images = images.combine_chunks()
-        self._columns = {f.name: images.field(f.name) for f in images.type}
+        self._lookups = {f.name: _lookup(images.field(f.name)) for f in images.type}
         self._roots = {alias: resolve_root(address) for alias, address in roots.items()}
         self._length = len(images)
         self._lock = threading.Lock()
@@ -54,12 +59,13 @@ class ImageReader:
         self._parquet: dict[str, pq.ParquetFile] = {}
         self._groups: OrderedDict[tuple[str, str, int], pa.Array] = OrderedDict()
         self._groups_bytes = 0
+        self._shards = Shards()
 
     def __len__(self) -> int:
         return self._length
 
     def _get(self, name: str, i: int) -> Any:
-        return self._columns[name][i].as_py()
+        return self._lookups[name](i)
 
     def path(self, i: int) -> Path:
         """File that holds sample `i`'s payload."""
@@ -74,6 +80,8 @@ class ImageReader:
                 return path.read_bytes()
             if container == "parquet":
                 return self._parquet_payload(i, str(path))
+            if container == "packed":
+                return self._shards.payload(*self._packed(i))
             if container in {"idx", "csv"}:
                 start, length = self._get("offset", i), self._get("length", i)
                 data = self._buffer(path, container)[start : start + length].tobytes()
@@ -95,6 +103,8 @@ class ImageReader:
             payload = self.payload(i)
         if self._get("codec", i) == "raw":
             return _raw_pixels(payload, self._get("layout", i))
+        if self._get("container", i) == "packed":
+            return self._unpacked(i, payload)
         return decode(payload)
 
     def band(self, i: int, top: int, bottom: int) -> tuple[Pixels, int]:
@@ -103,7 +113,33 @@ class ImageReader:
         They equal the same rows of `pixels(i)`; where decoding a part is not possible they are all rows.
         Raises DecodeError with the reason when they cannot be had.
         """
-        return self.pixels(i), 0
+        if self._get("container", i) != "packed":
+            payload = self.payload(i)
+            rows = upper_rows(payload, bottom) if self._get("codec", i) == "jpeg" else None
+            return rows or self.pixels(i, payload), 0
+        shard, offset, length = self._packed(i)
+        try:
+            found = self._shards.band(shard, self._get("row", i), offset, length, top, bottom)
+        except OSError as e:
+            raise DecodeError(f"{shard} cannot be read: {e.strerror or e}") from None
+        if found is None:
+            return self.pixels(i), 0
+        payload, first_row = found
+        return self._unpacked(i, payload), first_row
+
+    def _packed(self, i: int) -> tuple[str, int, int]:
+        """Shard, offset and length of a packed payload."""
+        offset = self._get("offset", i)
+        if offset is None:
+            raise DecodeError("not in the shards: it could not be read when they were written")
+        return f"{self._roots[self._get('root', i)]}/{self._get('path', i)}", offset, self._get("length", i)
+
+    def _unpacked(self, i: int, payload: bytes) -> Pixels:
+        try:
+            return decode(payload)
+        except DecodeError as e:
+            shard, offset, _ = self._packed(i)
+            raise damaged(shard, offset, e) from None
 
     def _parquet_payload(self, i: int, path: str) -> bytes:
         column, group = self._get("member", i), self._get("row_group", i)
@@ -141,6 +177,15 @@ class ImageReader:
             if key not in self._buffers:
                 self._buffers[key] = _csv_bytes(path) if container == "csv" else _file_bytes(path)
             return self._buffers[key]
+
+
+def _lookup(column: pa.Array) -> Callable[[int], Any]:
+    """The value at a position; of dictionary columns 0.1 µs instead of the 1.3 µs of Arrow's scalars."""
+    if not pa.types.is_dictionary(column.type):
+        return lambda i: column[i].as_py()
+    values = [*column.dictionary.to_pylist(), None]
+    codes = column.indices.fill_null(-1).to_numpy()
+    return lambda i: values[codes[i]]
 
 
 def _file_bytes(path: Path) -> np.ndarray[Any, Any]:
