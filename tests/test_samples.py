@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -55,6 +56,10 @@ def test_a_part_keeps_classes_notes_and_labels() -> None:
     part = table.take(np.array([False, True, False, True, False, False]))
     assert part.column("key") == ["1", "3"]
     assert part.column("key") == table.take([1, 3]).column("key")
+    some = SimpleNamespace(ids=tuple(table.column("sample_id")[i] for i in (3, 1)), digest="")
+    assert table.take(some).column("key") == ["3", "1"]
+    with pytest.raises(DataError, match="test split is sealed"):
+        table.take(SimpleNamespace(digest=""))
     assert (part.classes, part.subset, part.notes, part.roots) == (CLASSES, {"limit": 0.5}, ("said",), {"r": "/"})
 
 

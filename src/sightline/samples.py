@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -28,6 +28,12 @@ from sightline.progress import progress
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    class Split(Protocol):
+        """What `sightline.splits` calls a split; it lies above this module."""
+
+        digest: str
+        ids: tuple[bytes, ...]
 
 VERSION = 1
 """Version of the table's schema; a reader refuses a newer one."""
@@ -250,8 +256,15 @@ class SampleTable:
         """A column's values as Python objects."""
         return list(self.table[name].to_pylist())
 
-    def take(self, which: Sequence[int] | np.ndarray[Any, Any]) -> SampleTable:
-        """A table of the given rows: positions, or a boolean mask. Classes stay whole: labels keep their meaning."""
+    def take(self, which: Sequence[int] | np.ndarray[Any, Any] | Split) -> SampleTable:
+        """A table of the given rows: positions, a boolean mask, or a split. Classes stay whole; labels mean the same.
+
+        Raises DataError for a sealed split, whose ids only the ledger gives out.
+        """
+        if not isinstance(which, Sequence | np.ndarray):
+            if not hasattr(which, "ids"):
+                raise DataError("The test split is sealed: score it with `sightline evaluate`, which records the look.")
+            which = self.positions(which.ids)
         mask = np.asarray(which)
         positions = np.flatnonzero(mask) if mask.dtype == bool else mask.astype(np.int64)
         return replace(self, table=self.table.take(pa.array(positions)))
@@ -366,7 +379,7 @@ def pixel_sha256_of(pixels: Pixels) -> bytes:
     """The column `pixel_sha256`: hash of native pixels with their shape, depth and orientation."""
     values = np.ascontiguousarray(pixels.values)
     h = hashlib.sha256(f"{pixels.bits} {values.shape} {pixels.orientation}".encode())
-    h.update(values)
+    h.update(values.data)
     return h.digest()
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from sightline.images import sniff
 from sightline.samples import Classes, SampleTable, sample_id_of, table_from_rows
 
 CLASSES = Classes(("a", "b", "c"), ("a", "b", "c"))
@@ -37,9 +39,13 @@ def table_of_arrays(
     return SampleTable(table_from_rows(rows), CLASSES, "arrays", {"data": str(folder)})
 
 
-def table_of_files(folder: Path, names: Sequence[str], labels: Sequence[int | None] | None = None) -> SampleTable:
-    """Files below `folder`, by name."""
+def table_of_files(
+    folder: Path, names: Sequence[str], labels: Sequence[int | None] | None = None, *, is_sized: bool = True
+) -> SampleTable:
+    """Files below `folder`, by name; with what their headers say, or without as in a table that somebody else made."""
     labels = [i % 3 for i in range(len(names))] if labels is None else labels
     images = [{"path": name, "container": "file", "bits": 8} for name in names]
+    if is_sized:
+        images = [image | asdict(sniff((folder / name).read_bytes())) for image, name in zip(images, names, strict=True)]
     rows = [row(*facts) for facts in zip(names, images, labels, strict=True)]
     return SampleTable(table_from_rows(rows), CLASSES, "files", {"data": str(folder)})

@@ -15,7 +15,7 @@ def address(array: np.ndarray) -> int:
 
 
 def test_memory_is_used_again_when_the_last_tensor_is_gone() -> None:
-    buffers = Buffers(4, keep=2)
+    buffers = Buffers(4, 2, np.empty)
     array = buffers.take(4, (2, 2, 3))
     place = address(array)
     images = torch.from_numpy(array).permute(0, 3, 1, 2)
@@ -32,7 +32,7 @@ def test_memory_is_used_again_when_the_last_tensor_is_gone() -> None:
 
 
 def test_a_graph_that_needs_the_images_keeps_them() -> None:
-    buffers = Buffers(1, keep=1)
+    buffers = Buffers(1, 1, np.empty)
     array = buffers.take(1, (1, 1, 1))
     place = address(array)
     array[:] = 3
@@ -49,7 +49,7 @@ def test_a_graph_that_needs_the_images_keeps_them() -> None:
 
 
 def test_another_shape_starts_afresh_and_no_more_than_asked_is_kept() -> None:
-    buffers = Buffers(2, keep=1)
+    buffers = Buffers(2, 1, np.empty)
     arrays = [buffers.take(2, (4, 4, 3)) for _ in range(3)]
     first = {address(a) for a in arrays}
     del arrays

@@ -9,19 +9,19 @@ from __future__ import annotations
 
 import threading
 import weakref
+from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 
 
 class Buffers:
-    """float32 arrays for batches of at most `capacity` rows of one shape; `keep` of them lie ready."""
+    """Arrays from `empty(shape)` for batches of at most `capacity` rows of one shape; `keep` of them lie ready."""
 
-    def __init__(self, capacity: int, keep: int) -> None:
-        self._capacity, self._keep = capacity, keep
+    def __init__(self, capacity: int, keep: int, empty: Callable[[tuple[int, ...]], Array]) -> None:
+        self._capacity, self._keep, self._empty = capacity, keep, empty
         self._free: list[Array] = []
         self._row: tuple[int, ...] = ()
         self._lock = threading.Lock()
@@ -31,7 +31,7 @@ class Buffers:
         with self._lock:
             if row != self._row:
                 self._row, self._free = row, []
-            whole = self._free.pop() if self._free else np.empty((self._capacity, *row), np.float32)
+            whole = self._free.pop() if self._free else self._empty((self._capacity, *row))
         view = whole[:num_rows]
         weakref.finalize(view, self._give_back, whole).atexit = False
         return view

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import threading
-from collections import deque
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,102 +16,114 @@ import torch
 
 from sightline.augmentation import Augmentation
 from sightline.errors import ContractError, DataError
+from sightline.loading.batch import Batch, Destination
 from sightline.loading.buffers import Buffers
+from sightline.loading.mixing import mix
 from sightline.loading.order import Batching, shuffled
-from sightline.loading.pixels import NativePixels, Unreadable
+from sightline.loading.pixels import NativePixels, Unreadable, level_type
+from sightline.loading.stages import Stages, timed
+from sightline.loading.threads import finished, single_threaded_pool
 from sightline.loading.tiles import Tiles
 from sightline.preprocessing import Preprocessing
-from sightline.randomness import Draws, hashes_of
+from sightline.randomness import Draws, generator, hashes_of
 from sightline.samples import SampleTable
 
 PREFETCH = 2
 """Batches under way while the consumer works on one."""
 CACHE_BYTES = 4 << 30
+MAX_UNREADABLE = 0.05
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Batch:
-    """Images and labels of one step, for this rank."""
+class State(NamedTuple):
+    """How far a training loader has come."""
 
-    images_bchw: torch.Tensor
-    """float32, normalized, channels_last."""
-    labels_b: torch.Tensor
-    """int64 class ids; -1 where an evaluated sample has no label (cross-entropy refuses it)."""
-    positions: npt.NDArray[np.int64]
-    """Row numbers in the loader's table."""
-    unreadable: list[tuple[int, str]]
-    """Row number and reason of the samples that belong here and cannot be read; they are in none of the above."""
-
-    def __len__(self) -> int:
-        return len(self.positions)
+    epoch: int
+    """The epoch that is read, or comes next."""
+    step: int
+    """Its batches that have been handed out."""
 
 
 @dataclass(frozen=True, eq=False)
 class _Job:
     """A batch under way: its rows, and the memory its images are written to."""
 
+    step: int
     rows: npt.NDArray[np.int64]
-    images: npt.NDArray[np.float32]
+    memory: npt.NDArray[Any]
     tiles: Tiles
     draws: Draws
 
-    def fill(self, start: int) -> Unreadable:
-        """Write the images from `start` on, one tile."""
-        part = slice(start, start + self.tiles.num_rows)
-        rows = self.rows[part]
-        draws = Draws(self.draws.seed, self.draws.epoch, self.draws.hashes[part])
-        return [(start + i, reason) for i, reason in self.tiles.fill(rows, draws, self.images[part])]
-
     @property
-    def starts(self) -> range:
-        return range(0, len(self.rows), self.tiles.num_rows)
+    def parts(self) -> list[Callable[[], Unreadable]]:
+        """Tasks that fill a tile each."""
+        return [partial(self._fill, start) for start in range(0, len(self.rows), self.tiles.num_rows)]
+
+    def _fill(self, start: int) -> Unreadable:
+        part = slice(start, start + self.tiles.num_rows)
+        draws = Draws(self.draws.seed, self.draws.epoch, self.draws.hashes[part])
+        found = self.tiles.fill(self.rows[part], draws, self.memory[part])
+        return [(start + i, reason) for i, reason in found]
 
 
 class Loader:
     """Batches of a sample table or a path: shuffled and augmented for training, in order and complete for evaluation.
 
-    A training loader is asked for an epoch, `for batch in loader.epoch(e)`; an evaluation loader is iterated. Order
-    is a function of (seed, epoch), augmentation of (seed, epoch, sample); threads and ranks change no byte.
+    Iterating a training loader gives its next epoch, `loader.epoch(e)` a certain one; iterating an evaluation loader
+    gives every sample once. Order is a function of (seed, epoch), augmentation of (seed, epoch, sample), mixing of
+    (seed, epoch, step); threads and ranks change no byte.
     """
 
     def __init__(
         self, source: SampleTable | str | Path, *, preprocessing: Preprocessing,
-        augmentation: Augmentation | None = None, batch_size: int, seed: int = 0, shuffle: bool | None = None,
-        threads: int | None = None, rank: int = 0, world_size: int = 1, cache_bytes: int = CACHE_BYTES,
-        exact: bool = False,
+        augmentation: Augmentation | None = None, batch_size: int, seed: int = 0, epoch: int = 0,
+        shuffle: bool | None = None, threads: int | None = None, rank: int = 0, world_size: int = 1,
+        cache_bytes: int = CACHE_BYTES, exact: bool = False, dtype: torch.dtype = torch.float32,
+        device: torch.device | str = "cpu", max_unreadable: float = MAX_UNREADABLE, stages: Stages | None = None,
     ) -> None:  # fmt: skip
         """Training when `augmentation` is given (`augmentation.none()` counts) or `shuffle` says so, else evaluation.
 
-        `batch_size` is global: ranks share it. `threads` prepare batches ahead (0: none, in the caller's thread;
+        `source` is a table, a study's directory, or a path that is indexed. `batch_size` is global: ranks share it.
+        `epoch` is the first that iterating gives. `threads` prepare batches ahead (0: none, in the caller's thread;
         default: one per core this process may use). Decoded images are kept up to `cache_bytes`. `exact` resizes with
-        Pillow, for published figures; otherwise torch does it faster, within two levels.
+        Pillow, for published figures; otherwise torch does it faster, within two levels. Images come as `dtype`
+        (float32 or bfloat16) on `device`. Training stops when more than a share `max_unreadable` of its samples
+        vanished or rotted since they were indexed. `stages` measures.
 
         Raises DataError for unlabelled training samples, ContractError where classes or pixels disagree with the
         contract.
         """
-        self.samples = source if isinstance(source, SampleTable) else _indexed(source)
+        self.samples = source if isinstance(source, SampleTable) else _samples_at(Path(source))
         self.preprocessing, self.augmentation, self.seed = preprocessing, augmentation, seed
         self.is_training = augmentation is not None if shuffle is None else shuffle
         if augmentation is not None and not self.is_training:
             raise ContractError("shuffle=False and an augmentation: evaluation sees the contract's pixels. Drop one.")
+        if dtype not in {torch.float32, torch.bfloat16}:
+            raise ContractError(f"A Loader gives float32 or bfloat16 images, got dtype={dtype}.")
         if self.samples.is_labelled.any():
             preprocessing.require_classes(self.samples.classes.ids, self.samples.name)
         self._labels = self._checked_labels()
         self._rows = np.flatnonzero(self.samples.is_ok) if self.is_training else np.arange(len(self.samples))
         self._hashes = hashes_of(self.samples.ids)
-        self._batching = Batching(len(self._rows), batch_size, rank, world_size, self.is_training)
+        self._transforms = augmentation or Augmentation()
+        self._batching = Batching(
+            len(self._rows), batch_size, rank, world_size, self.is_training, is_paired=bool(self._transforms.mixing)
+        )
+        self._state = State(epoch, 0)
         self.unreadable: dict[int, str] = {}
         """Row number → reason of every sample found unreadable so far."""
         for row in np.flatnonzero(~self.samples.is_ok):
             self.unreadable[int(row)] = self.samples.table["reason"][int(row)].as_py() or "unreadable"
-        self._cache_bytes, self._is_exact = cache_bytes, exact
-        is_viewed = augmentation is not None and augmentation.view is not None
-        self._native = NativePixels(self.samples, preprocessing, cache_bytes if is_viewed else 0)
+        self._num_known, self._max_unreadable = len(self.unreadable), max_unreadable
+        self._cache_bytes, self._is_exact, self._stages = cache_bytes, exact, stages
+        is_viewed = self._transforms.view is not None
+        self._native = NativePixels(self.samples, preprocessing, cache_bytes if is_viewed else 0, stages)
         self._tiles: Tiles | None = None
-        capacity = -(-min(batch_size, len(self._rows)) // world_size)
-        self._buffers = Buffers(capacity, PREFETCH + 2)
+        levels = level_type(preprocessing)
+        is_late = any(t.is_normalized for t in self._transforms.transforms)
+        self._destination = Destination(preprocessing, levels, dtype, torch.device(device), is_late)
+        self._buffers = Buffers(self._batching.capacity, PREFETCH + 2, self._destination.empty)
         threads = len(os.sched_getaffinity(0)) if threads is None else threads
-        self._pool = _pool(threads) if threads > 0 else None
+        self._pool = single_threaded_pool(threads) if threads > 0 else None
 
     def _checked_labels(self) -> npt.NDArray[np.int64]:
         if self.is_training:
@@ -133,99 +144,115 @@ class Loader:
         """How many samples a training loader has left out because they cannot be read; `unreadable` says why."""
         return len(self.unreadable) if self.is_training else 0
 
+    @property
+    def state(self) -> State:
+        """Two integers from which another loader goes on: `Loader(..., epoch=state.epoch)` and `start=state.step`."""
+        return self._state
+
+    @property
+    def engines(self) -> dict[str, str]:
+        """Which libraries decode and resize, with their versions: other ones may change a level here and there."""
+        pillow = f"Pillow {version('Pillow')}"
+        return {
+            "jpeg": f"simplejpeg {version('simplejpeg')}", "other images": pillow,
+            "resize": pillow if self._is_exact else f"torch {torch.__version__.partition('+')[0]}, antialiased",
+        }  # fmt: skip
+
     def __iter__(self) -> Iterator[Batch]:
-        if self.is_training:
-            raise ContractError(
-                "A training loader is asked for an epoch, or every pass would show the same order and the same "
-                "crops: for batch in loader.epoch(e)."
-            )
-        return self._batches(self._rows, self.preprocessing, 0, 0)
+        """Batches of the next epoch in training, of every sample in evaluation.
+
+        A pass that was read to its end moves on to the next epoch; one that was left begins again.
+        """
+        if not self.is_training:
+            return self._batches(self._rows, self.preprocessing, 0, 0)
+        return self.epoch(self._state.epoch)
 
     def epoch(self, epoch: int, *, size: tuple[int, int] | None = None, start: int = 0) -> Iterator[Batch]:
         """Batches of training epoch `epoch`, from batch `start` on; `size` feeds another size than the contract's.
 
-        Raises ContractError for an evaluation loader, DataError when a whole batch cannot be read any more.
+        Raises ContractError for an evaluation loader, DataError when too many images cannot be read any more.
         """
         if not self.is_training:
             raise ContractError("An evaluation loader has no epochs; iterate it: for batch in loader.")
         order = self._rows[shuffled(self._hashes[self._rows], self.seed, epoch)]
-        return self._batches(order, self.preprocessing.at_size(size or self.preprocessing.size), epoch, start)
+        return self._tracked(self._batches(order, self._contract_at(size), epoch, start), epoch, start)
+
+    def _contract_at(self, size: tuple[int, int] | None) -> Preprocessing:
+        return self.preprocessing.at_size(size or self.preprocessing.size)
+
+    def _tracked(self, batches: Iterator[Batch], epoch: int, start: int) -> Iterator[Batch]:
+        self._state = State(epoch, start)
+        for step, batch in enumerate(batches, start + 1):
+            self._state = State(epoch, step)
+            yield batch
+        self._state = State(epoch + 1, 0)
 
     def _batches(
         self, order: npt.NDArray[np.int64], contract: Preprocessing, epoch: int, start: int
     ) -> Iterator[Batch]:
+        tiles = self._tiles_for(contract)
+        row = (*contract.size, contract.num_channels)
+        steps = range(start, len(self))
+        jobs = (self._job(step, self._batching.part(order, step), tiles, row, epoch) for step in steps)
+        done = finished(jobs, self._pool, PREFETCH)
+        while True:
+            with timed(self._stages, "wait"):
+                item = next(done, None)
+            if item is None:
+                return
+            job, found = item
+            yield self._batch(job, [u for part in found for u in part])
+
+    def _tiles_for(self, contract: Preprocessing) -> Tiles:
         if self._tiles is None or self._tiles.contract != contract:
             self._tiles = None  # what was kept at the former size goes before the new grows
-            transforms = self.augmentation or Augmentation()
-            self._tiles = Tiles(self._native, contract, transforms, self._cache_bytes, is_exact=self._is_exact)
-        tiles = self._tiles
-        row = (*contract.size, contract.num_channels)
-        jobs = (self._job(self._batching.part(order, step), tiles, row, epoch) for step in range(start, len(self)))
-        return (self._batch(job, found) for job, found in _done(jobs, self._pool))
+            self._tiles = Tiles(
+                self._native, contract, self._transforms, self._cache_bytes, is_exact=self._is_exact,
+                is_normalizing=not self._destination.sends_levels,
+            )  # fmt: skip
+        return self._tiles
 
-    def _job(self, rows: npt.NDArray[np.int64], tiles: Tiles, row: tuple[int, ...], epoch: int) -> _Job:
-        return _Job(rows, self._buffers.take(len(rows), row), tiles, Draws(self.seed, epoch, self._hashes[rows]))
+    def _job(
+        self, step: int, rows: npt.NDArray[np.int64], tiles: Tiles, row: tuple[int, ...], epoch: int
+    ) -> _Job:
+        return _Job(step, rows, self._buffers.take(len(rows), row), tiles, Draws(self.seed, epoch, self._hashes[rows]))
 
     def _batch(self, job: _Job, found: Unreadable) -> Batch:
-        images = torch.from_numpy(job.images).permute(0, 3, 1, 2)
-        rows = job.rows
+        rows, images = job.rows, self._destination.images(job.memory)
+        labels = targets = torch.from_numpy(self._labels[rows])
+        is_fine = torch.ones(len(rows), dtype=torch.bool)
+        is_fine[[i for i, _ in found]] = False
+        height, width = images.shape[2:]
+        mixture = self._transforms.mixture(generator(self.seed, job.draws.epoch, job.step), (height, width))
+        if mixture is not None:
+            targets = mix(images, labels, len(self.samples.classes), mixture, is_fine)
         unreadable = [(int(rows[i]), reason) for i, reason in found]
         if found:
-            self.unreadable.update(unreadable)
-            is_fine = np.ones(len(rows), bool)
-            is_fine[[i for i, _ in found]] = False
-            images = images[torch.from_numpy(is_fine)].contiguous(memory_format=torch.channels_last)
-            rows = rows[is_fine]
-            if self.is_training and not len(rows):
-                raise DataError(
-                    f"{self.samples.name}: none of the {len(found)} images of a batch can be read ({found[0][1]}). "
-                    "Is the disk still there? If the files are gone for good, run `sightline index` again."
-                )
-        return Batch(images, torch.from_numpy(self._labels[rows]), rows, unreadable)
+            self._count(unreadable)
+            images = images[is_fine.to(images.device)].contiguous(memory_format=torch.channels_last)
+            rows, labels, targets = rows[is_fine.numpy()], labels[is_fine], targets[is_fine]
+        device = self._destination.device
+        return Batch(images, labels.to(device), targets.to(device), rows, unreadable)
+
+    def _count(self, unreadable: Unreadable) -> None:
+        """Remember what was lost; training does not go on without a good part of its data."""
+        self.unreadable.update(unreadable)
+        lost = len(self.unreadable) - self._num_known
+        mine = self.num_samples / self._batching.world_size
+        if self.is_training and lost > self._max_unreadable * mine:
+            row, reason = unreadable[0]
+            raise DataError(
+                f"{self.samples.name}: {lost} of {mine:,.0f} training images cannot be read any more, the latest "
+                f"{self.samples.table['key'][row].as_py()} ({reason}). More than max_unreadable = "
+                f"{self._max_unreadable:.0%} is too much to leave out. Is the disk still there? If the files are gone "
+                "for good, run `sightline index` again."
+            )
 
 
-def _done(jobs: Iterable[_Job], pool: ThreadPoolExecutor | None) -> Iterator[tuple[_Job, Unreadable]]:
-    """Finished jobs in order; with a pool, `PREFETCH` of them are under way beyond the one handed out."""
-    if pool is None:
-        for job in jobs:
-            yield job, [u for start in job.starts for u in job.fill(start)]
-        return
-    pending: deque[tuple[_Job, list[Future[Unreadable]]]] = deque()
-    try:
-        for job in jobs:
-            pending.append((job, [pool.submit(job.fill, start) for start in job.starts]))
-            if len(pending) > PREFETCH:
-                yield _collected(pending.popleft())
-        while pending:
-            yield _collected(pending.popleft())
-    finally:  # an abandoned epoch leaves no work behind
-        left = [f for _, futures in pending for f in futures if not f.cancel()]
-        wait(left)
-
-
-def _collected(item: tuple[_Job, list[Future[Unreadable]]]) -> tuple[_Job, Unreadable]:
-    job, futures = item
-    return job, [u for f in futures for u in f.result()]
-
-
-def _pool(threads: int) -> ThreadPoolExecutor:
-    """Threads in which torch runs single-threaded: they are the parallelism, and would crowd each other out."""
-    pool = ThreadPoolExecutor(threads, "sightline-loader", _single_threaded)
-    before = torch.get_num_threads()
-    barrier = threading.Barrier(threads + 1)  # every thread exists, and has its setting, when it is passed
-    for _ in range(threads):
-        pool.submit(barrier.wait)
-    barrier.wait()
-    torch.set_num_threads(before)
-    return pool
-
-
-def _single_threaded() -> None:
-    torch.get_num_threads()  # settles this thread's own setting, which the next call then changes
-    torch.set_num_threads(1)
-
-
-def _indexed(source: Any) -> SampleTable:
+def _samples_at(path: Path) -> SampleTable:
     from sightline.indexing import index
+    from sightline.study import Study
 
-    return index(str(source))
+    if (path / "study.json").exists():
+        return Study.open(path).read_samples()
+    return index(str(path))
