@@ -98,7 +98,10 @@ def set_lr(optimizers: tuple[torch.optim.Optimizer, ...], factor: float) -> None
 
 
 def loss_sum(logits_bk: Tensor, labels_b: Tensor, loss: CrossEntropy) -> Tensor:
-    """Sum over the samples of the loss, float32, never a mean: the caller owns the denominator."""
+    """Sum over the samples of the loss, float32, never a mean: the caller owns the denominator.
+
+    `labels_b` are class ids, or shares of the classes [b, k] where images were mixed.
+    """
     return F.cross_entropy(logits_bk.float(), labels_b, reduction="sum", label_smoothing=loss.label_smoothing)
 
 
@@ -121,7 +124,8 @@ class Fit:
 
 
 Step = Callable[[Fit, Tensor, Tensor, int], Tensor]
-"""An update: (fit, images_bchw, labels_b, denominator) → sum of the local samples' losses, detached, 0-d."""
+"""An update: (fit, images_bchw, labels_b or shares of classes [b, k], denominator) → sum of the local samples' losses,
+detached, 0-d."""
 
 
 def build_fit(model: nn.Module, head: nn.Module | None, recipe: Recipe, num_classes: int, device: torch.device) -> Fit:

@@ -26,6 +26,11 @@ def track(items: Iterable[T], label: str, total: int | None = None) -> Iterator[
             advance(1)
 
 
+def say(line: str) -> None:
+    """Write one line to stderr that stays, also while a bar is drawn."""
+    print(f"\r\x1b[K{line}" if sys.stderr.isatty() else line, file=sys.stderr, flush=True)  # noqa: T201
+
+
 @contextmanager
 def progress(label: str, total: int) -> Iterator[Callable[..., None]]:
     """A function `advance(n=1, note="")` that reports `n` more items of `total` done, with an optional short note."""

@@ -11,10 +11,13 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from sightline import checkpoint, models, optimization
+from sightline.augmentation import CutMix, MixUp
 from sightline.errors import ContractError, DataError, RecipeError
+from sightline.indexing import index
 from sightline.optimization import Fit, loss_sum
 from sightline.recipes import AdamW, Ema, Epochs, Model, Muon, Recipe, Sgd, Steps, TrainSize, WarmupCosine
 from sightline.runs import Run
@@ -391,3 +394,58 @@ def test_a_full_disk_leaves_the_last_whole_checkpoint(
     monkeypatch.undo()
     run = train(recipe(), *data, out=tmp_path, resume=True)
     assert [line["epoch"] for line in run.log() if line["kind"] == "epoch"] == [1, 2, 3]
+
+
+def test_images_that_vanish_are_left_out_and_reported_at_the_end_of_the_epoch(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    raw = stripes(tmp_path / "raw")
+    for i, label in enumerate(raw.labels):
+        folder = tmp_path / "files" / raw.classes.ids[label]
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(raw.reader().pixels(i).values[..., 0]).save(folder / f"{i}.png")
+    samples = index(str(tmp_path / "files")).hashed()
+    splits = divided(samples)
+    gone = samples.positions(splits.train.ids)[:2]
+    for i in gone:
+        samples.reader().path(int(i)).unlink()
+    run = train(recipe(), samples, splits, out=tmp_path / "runs")
+    lines = [line for line in run.log() if line["kind"] == "epoch"]
+    assert max(line["left_out"] for line in lines) >= 1
+    assert all(0 <= line["left_out"] <= 2 for line in lines)
+    said = capsys.readouterr().err
+    assert "images could be read when they were indexed and cannot be now, such as" in said
+    assert "file is missing" in said
+
+
+def test_a_run_is_not_continued_with_other_pixels(
+    data: tuple[SampleTable, Splits], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "train_step", _stopping(4, _kill))
+    with pytest.raises(Killed):
+        train(recipe(), *data, out=tmp_path)
+    monkeypatch.undo()
+    (path,) = tmp_path.glob("*/run.json")
+    about = json.loads(path.read_text())
+    assert about["loading"]["resize"].startswith("torch ")
+    path.write_text(json.dumps(about | {"loading": about["loading"] | {"resize": "Pillow 9.0.0"}}))
+    with pytest.raises(ContractError, match=r"resize by torch .*, before by Pillow 9.0.0.*former versions"):
+        train(recipe(), *data, out=tmp_path, resume=True)
+    path.write_text(json.dumps(about))
+    assert train(recipe(), *data, out=tmp_path, resume=True).is_finished
+
+
+def test_mixed_images_are_fitted_to_shares_of_the_classes(data: tuple[SampleTable, Splits], tmp_path: Path) -> None:
+    mixing = (MixUp(alpha=1.0), CutMix(alpha=1.0))
+    mixed = recipe(augmentation=replace(recipe().augmentation, mixing=mixing))
+    seen: list[Tensor] = []
+
+    def step(fit: Fit, images: Tensor, targets: Tensor, denominator: int) -> Tensor:
+        seen.append(targets)
+        return optimization.train_step(fit, images, targets, denominator)
+
+    run = train(mixed, *data, out=tmp_path, step=step)
+    assert run.is_finished
+    assert all(t.dtype == torch.float32 and t.ndim == 2 for t in seen)
+    assert all(torch.allclose(t.sum(1), torch.ones(len(t))) for t in seen)
+    assert any(((t > 0.05) & (t < 0.95)).any() for t in seen)

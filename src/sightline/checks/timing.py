@@ -73,15 +73,14 @@ def _timed(case: Case, fit: Fit, size: tuple[int, int], losses: list[float], unt
     recipe = case.recipe
     order = np.random.default_rng(recipe.seed).permutation(case.train)[: BATCHES * recipe.batch_size]
     loader = Loader(case.samples.take(np.sort(order)), preprocessing=case.contract, augmentation=recipe.augmentation,
-                    batch_size=recipe.batch_size, seed=recipe.seed)  # fmt: skip
+                    batch_size=recipe.batch_size, seed=recipe.seed, device=case.device)  # fmt: skip
     passes_s: list[list[float]] = []
     for epoch in range(2):
         seconds: list[float] = []
         mark = time.monotonic()
         for batch in loader.epoch(epoch, size=size):
             set_lr(fit.optimizers, recipe.lr_factor(0, case.updates_per_epoch))
-            images = batch.images_bchw.to(fit.device, memory_format=torch.channels_last)
-            loss = train_step(fit, images, batch.labels_b.to(fit.device), len(batch))
+            loss = train_step(fit, batch.images_bchw, batch.targets, len(batch))
             losses.append(float(loss) / len(batch))  # reading it waits for the device
             now = time.monotonic()
             seconds.append(now - mark)

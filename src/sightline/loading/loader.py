@@ -113,7 +113,7 @@ class Loader:
         """Row number → reason of every sample found unreadable so far."""
         for row in np.flatnonzero(~self.samples.is_ok):
             self.unreadable[int(row)] = self.samples.table["reason"][int(row)].as_py() or "unreadable"
-        self._num_known, self._max_unreadable = len(self.unreadable), max_unreadable
+        self._max_unreadable = max_unreadable
         self._cache_bytes, self._is_exact, self._stages = cache_bytes, exact, stages
         is_viewed = self._transforms.view is not None
         self._native = NativePixels(self.samples, preprocessing, cache_bytes if is_viewed else 0, stages)
@@ -122,8 +122,9 @@ class Loader:
         is_late = any(t.is_normalized for t in self._transforms.transforms)
         self._destination = Destination(preprocessing, levels, dtype, torch.device(device), is_late)
         self._buffers = Buffers(self._batching.capacity, PREFETCH + 2, self._destination.empty)
-        threads = len(os.sched_getaffinity(0)) if threads is None else threads
-        self._pool = single_threaded_pool(threads) if threads > 0 else None
+        self.batch_size = batch_size
+        self.threads = len(os.sched_getaffinity(0)) if threads is None else threads
+        self._pool = single_threaded_pool(self.threads) if self.threads > 0 else None
 
     def _checked_labels(self) -> npt.NDArray[np.int64]:
         if self.is_training:
@@ -143,6 +144,11 @@ class Loader:
     def skipped(self) -> int:
         """How many samples a training loader has left out because they cannot be read; `unreadable` says why."""
         return len(self.unreadable) if self.is_training else 0
+
+    @property
+    def lost(self) -> dict[int, str]:
+        """Row number → reason of the samples that could be read when they were indexed, and could not since."""
+        return {row: reason for row, reason in self.unreadable.items() if self.samples.is_ok[row]}
 
     @property
     def state(self) -> State:
@@ -176,6 +182,25 @@ class Loader:
             raise ContractError("An evaluation loader has no epochs; iterate it: for batch in loader.")
         order = self._rows[shuffled(self._hashes[self._rows], self.seed, epoch)]
         return self._tracked(self._batches(order, self._contract_at(size), epoch, start), epoch, start)
+
+    def peek(self, epoch: int = 0, step: int = 0) -> Batch:
+        """Batch `step` of an epoch, or of an evaluation loader's pass, made in this thread; `state` stays as it is."""
+        order = self._rows[shuffled(self._hashes[self._rows], self.seed, epoch)] if self.is_training else self._rows
+        contract = self.preprocessing
+        row = (*contract.size, contract.num_channels)
+        job = self._job(step, self._batching.part(order, step), self._tiles_for(contract), row, epoch)
+        return self._batch(job, [u for part in job.parts for u in part()])
+
+    def over(self, samples: SampleTable, *, stages: Stages | None = None) -> Loader:
+        """A loader like this one over other samples, with the share of the cache that falls to them."""
+        share = len(samples) / len(self.samples)
+        return Loader(
+            samples, preprocessing=self.preprocessing, augmentation=self.augmentation, batch_size=self.batch_size,
+            seed=self.seed, shuffle=self.is_training, threads=self.threads, rank=self._batching.rank,
+            world_size=self._batching.world_size, cache_bytes=int(share * self._cache_bytes), exact=self._is_exact,
+            dtype=self._destination.dtype, device=self._destination.device, max_unreadable=self._max_unreadable,
+            stages=stages,
+        )  # fmt: skip
 
     def _contract_at(self, size: tuple[int, int] | None) -> Preprocessing:
         return self.preprocessing.at_size(size or self.preprocessing.size)
@@ -237,7 +262,7 @@ class Loader:
     def _count(self, unreadable: Unreadable) -> None:
         """Remember what was lost; training does not go on without a good part of its data."""
         self.unreadable.update(unreadable)
-        lost = len(self.unreadable) - self._num_known
+        lost = len(self.lost)
         mine = self.num_samples / self._batching.world_size
         if self.is_training and lost > self._max_unreadable * mine:
             row, reason = unreadable[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,22 @@ Unreadable = list[tuple[int, str]]
 def level_type(contract: Preprocessing) -> np.dtype[Any]:
     """uint8, or float32 where the contract accepts images of more than 8 bits."""
     return np.dtype(np.uint8 if contract.bits == (8,) else np.float32)
+
+
+class Images(Protocol):
+    """Upright images in the contract's colour mode at their own sizes, by row."""
+
+    num_samples: int
+    stages: Stages | None
+
+    def sizes(self, rows: Array) -> Array:
+        """Height and width (n × 2) of the images of `rows`."""
+
+    def levels(self, row: int) -> Array:
+        """height × width × channels of an image. Raises DecodeError with a reason."""
+
+    def part(self, row: int, box: Array) -> Array:
+        """The part of an image inside `box` (top, left, height, width). Raises DecodeError with a reason."""
 
 
 class NativePixels:
@@ -122,7 +138,7 @@ class FramedPixels:
     """
 
     def __init__(
-        self, native: NativePixels, contract: Preprocessing, budget_bytes: int, frame: Callable[[Array], Array], *,
+        self, native: Images, contract: Preprocessing, budget_bytes: int, frame: Callable[[Array], Array], *,
         padding: int = 0, pad: Callable[[Array], Array] | None = None,
     ) -> None:  # fmt: skip
         self._native, self._frame, self._pad = native, frame, pad

@@ -11,7 +11,7 @@ import torch
 from sightline.augmentation import Augmentation, PadCrop, RandomResizedCrop
 from sightline.errors import DecodeError
 from sightline.loading.framing import framing_of
-from sightline.loading.pixels import FramedPixels, NativePixels, Unreadable, level_type
+from sightline.loading.pixels import FramedPixels, Images, Unreadable, level_type
 from sightline.loading.resizing import resized
 from sightline.loading.stages import timed
 from sightline.loading.transforms import applied, windows
@@ -32,7 +32,7 @@ class Tiles:
     """Fills parts of a batch's memory with the images of given rows, at one input size."""
 
     def __init__(
-        self, native: NativePixels, contract: Preprocessing, augmentation: Augmentation, cache_bytes: int, *,
+        self, native: Images, contract: Preprocessing, augmentation: Augmentation, cache_bytes: int, *,
         is_exact: bool, is_normalizing: bool = True,
     ) -> None:  # fmt: skip
         """`is_normalizing` says whether `fill` writes numbers (float32, or bfloat16 in uint16 memory) or levels."""

@@ -22,10 +22,10 @@ from torch import nn
 from sightline import checkpoint, distributed, models
 from sightline.checkpoint import Checkpoint
 from sightline.digests import short
-from sightline.errors import DataError, RecipeError
+from sightline.errors import ContractError, DataError, RecipeError
 from sightline.optimization import Step, set_lr, train_step
 from sightline.process import prepared
-from sightline.progress import progress
+from sightline.progress import progress, say
 from sightline.recipes import Recipe
 from sightline.runs import Run, digest_of_run
 from sightline.samples import SampleTable
@@ -103,7 +103,7 @@ def _opened(job: Job, samples: SampleTable, splits: Splits, out: Path, resume: b
     if job.world.is_first:
         about = {"model": job.facts, "preprocessing": job.preprocessing.digest, "selected_by": _criterion(job),
                  "environment": environment(job.fit.device, job.world, job.fit.precision),
-                 "num_train": job.num_train, "num_val": job.num_val}  # fmt: skip
+                 "loading": job.train.engines, "num_train": job.num_train, "num_val": job.num_val}  # fmt: skip
         run = Run.create(out, job.recipe, samples, splits, about)
         run.write_line({"kind": "start", "step": 0, "total_steps": job.total_updates, "epochs": job.num_epochs})
     distributed.wait()
@@ -156,8 +156,7 @@ def _fit_epoch(
         [num_samples] = distributed.summed([len(batch.labels_b)], fit.device)
         set_lr(fit.optimizers, recipe.lr_factor(position.step, job.updates_per_epoch))
         torch.manual_seed(_dropout_seed(recipe.seed, position.step, job.world.rank))
-        images_bchw = batch.images_bchw.to(fit.device, non_blocking=True, memory_format=torch.channels_last)
-        loss_total += step(fit, images_bchw, batch.labels_b.to(fit.device, non_blocking=True), num_samples)
+        loss_total += step(fit, batch.images_bchw, batch.targets, num_samples)
         if job.averaged is not None:
             job.averaged.update(fit.model)
         position.step, position.batch = position.step + 1, position.batch + 1
@@ -177,6 +176,23 @@ def _fit_epoch(
         if num_stops:
             interruption.leave()
     position.loss_sum = distributed.summed([float(loss_total)], fit.device)[0]
+    _report_losses(job, position)
+
+
+def _left_out(job: Job, position: Position) -> int:
+    """Samples of the epoch so far, of all ranks, that could not be read."""
+    return position.batch * min(job.recipe.batch_size, job.num_train) - position.seen
+
+
+def _report_losses(job: Job, position: Position) -> None:
+    """Say at the end of an epoch how many images could not be read any more, and one of them."""
+    count = _left_out(job, position)
+    if not count or not job.world.is_first:
+        return
+    row, reason = next(iter(job.train.lost.items()), (None, ""))
+    example = f", such as {job.train.samples.table['key'][row].as_py()} ({reason})" if row is not None else ""
+    say(f"epoch {position.epoch + 1}: {count:,} of {count + position.seen:,} images could be read when they were indexed "
+        f"and cannot be now{example}. They were left out.")
 
 
 def _save_inside_epoch(job: Job, run: Run, position: Position, loss_total: torch.Tensor) -> None:
@@ -220,6 +236,7 @@ def _epoch_line(job: Job, position: Position, result: Validation | None, epoch: 
         "train_loss": position.loss_sum / position.seen, "val_top1": result.top1 if result else None,
         "val_nll": result.nll if result else None, "images_per_s": round(position.seen / time_s, 1),
         "wait_share": round(position.wait_s / time_s, 4), "time_s": round(position.time_s, 3),
+        "left_out": _left_out(job, position),
     }  # fmt: skip
 
 
@@ -248,6 +265,7 @@ def _resume_state(job: Job, position: Position) -> dict[str, Any]:
 
 def _restored(job: Job, run: Run) -> Position:
     """The position of last.pt, with the state of the model, the optimizers, the average and the log put back to it."""
+    _require_engines(job, run)
     stored = checkpoint.load(run.last)
     stored.preprocessing.require_same(job.preprocessing, f"{run.last} and these samples")
     if stored.resume is None:
@@ -266,6 +284,15 @@ def _restored(job: Job, run: Run) -> Position:
         position.loss_sum = 0.0  # the first rank carries what was summed before
     distributed.wait()
     return position
+
+
+def _require_engines(job: Job, run: Run) -> None:
+    """Nothing when images are decoded and resized as in the run so far. Raises ContractError when by something else."""
+    before, now = run.about.get("loading", {}), job.train.engines
+    changed = [f"{what} by {now[what]}, before by {engine}" for what, engine in before.items() if now[what] != engine]
+    if changed:
+        raise ContractError(f"{run.directory} cannot be continued with the same pixels: {'; '.join(changed)}. Install "
+                            f"the former versions, or delete {run.directory} and train again.")
 
 
 def _finite(loss_sum: float, position: Position, recipe: Recipe) -> float:

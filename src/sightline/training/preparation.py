@@ -89,7 +89,7 @@ def prepare(
     facts = {"name": recipe.model.name, "source": source, "architecture": _architecture(module, model),
              "step": _source_of_step(step)}  # fmt: skip
     share = partial(Loader, preprocessing=preprocessing, batch_size=recipe.batch_size, seed=recipe.seed,
-                    rank=world.rank, world_size=world.size)  # fmt: skip
+                    rank=world.rank, world_size=world.size, device=device)  # fmt: skip
     loader = share(samples.take(train), augmentation=recipe.augmentation)
     fit_stem: Any = getattr(module, "fit_stem", None)
     if callable(fit_stem):
