@@ -2,6 +2,7 @@
 
 from sightline.loading import adapters
 from sightline.loading.batch import Batch
-from sightline.loading.loader import Loader
+from sightline.loading.loader import Loader, State
+from sightline.loading.stages import Stages
 
-__all__ = ["Batch", "Loader", "adapters"]
+__all__ = ["Batch", "Loader", "Stages", "State", "adapters"]
