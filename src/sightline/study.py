@@ -83,6 +83,11 @@ class Study:
         return self.directory / "checklist.json"
 
     @property
+    def profile_path(self) -> Path:
+        """profile.svg."""
+        return self.directory / "profile.svg"
+
+    @property
     def runs_path(self) -> Path:
         """Directory of the runs."""
         return self.directory / "runs"
