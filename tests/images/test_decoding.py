@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import io
+import os
+import subprocess
+import sys
 import zlib
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -228,3 +232,21 @@ def test_magic_bytes(head: bytes, codec: str) -> None:
 def test_riff_that_is_sound_is_no_image() -> None:
     with pytest.raises(DecodeError, match="not an image"):
         codec_of(b"RIFF\0\0\0\0WAVEfmt ")
+
+
+@pytest.mark.parametrize(("limit", "wanted"), [("", "20000 × 10000 is more than"), ("200000000", "L 200000000"), ("many", "wanted a number")])
+def test_200_megapixels_are_refused_until_the_limit_is_raised(tmp_path: Path, limit: str, wanted: str) -> None:
+    file = tmp_path / "large.png"
+    Image.new("1", (20_000, 10_000)).save(file)
+    code = f"""
+try:
+    from sightline.images import sniff
+    header = sniff(open({str(file)!r}, "rb"))
+    print(header.mode.replace("1", "L"), header.width * header.height)
+except Exception as e:
+    print(e)
+"""
+    environment = {**os.environ, **({"SIGHTLINE_MAX_PIXELS": limit} if limit else {})}
+    out = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, env=environment)
+    assert wanted in out.stdout
+    assert limit or "set SIGHTLINE_MAX_PIXELS" in out.stdout

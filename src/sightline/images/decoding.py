@@ -7,6 +7,7 @@ the preprocessing contract's choice, so the same file gives the same pixels in e
 from __future__ import annotations
 
 import io
+import os
 import struct
 from dataclasses import dataclass
 from typing import IO, Any
@@ -15,10 +16,22 @@ import numpy as np
 import simplejpeg
 from PIL import Image, ImageFile, UnidentifiedImageError
 
-from sightline.errors import DecodeError
+from sightline.errors import DataError, DecodeError
 
-MAX_PIXELS = 178_956_970
-"""Images with more pixels are refused: a few kilobytes can claim to be terabytes. Pillow's own error limit."""
+
+
+def _limit(wanted: str) -> int:
+    if not wanted.isdecimal() or int(wanted) < 1:
+        raise DataError(f"The environment variable SIGHTLINE_MAX_PIXELS is {wanted!r}; wanted a number of pixels.")
+    return int(wanted)
+
+
+MAX_PIXELS = _limit(os.environ.get("SIGHTLINE_MAX_PIXELS", "178956970"))
+"""Images with more pixels are refused: a few kilobytes can claim to be terabytes. Pillow's own error limit, unless the
+environment variable SIGHTLINE_MAX_PIXELS says otherwise."""
+_ADVICE = "set SIGHTLINE_MAX_PIXELS to accept larger images"
+if Image.MAX_IMAGE_PIXELS is not None and MAX_PIXELS > 2 * Image.MAX_IMAGE_PIXELS:
+    Image.MAX_IMAGE_PIXELS = MAX_PIXELS  # Pillow refuses twice its own limit by itself
 
 _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"\xff\xd8\xff", "jpeg"),
@@ -179,13 +192,13 @@ def _opened(stream: IO[bytes], codec: str) -> Image.Image:
     try:
         image: ImageFile.ImageFile = Image.open(stream, formats=[_PILLOW_FORMATS[codec]])
     except Image.DecompressionBombError:
-        raise DecodeError(f"more than {MAX_PIXELS:,} pixels") from None
+        raise DecodeError(f"more than {MAX_PIXELS:,} pixels; {_ADVICE}") from None
     except UnidentifiedImageError:
         raise DecodeError(f"damaged {codec}: the header cannot be read") from None
     except (OSError, SyntaxError, ValueError, struct.error, EOFError, IndexError) as e:
         raise DecodeError(f"damaged {codec}: {e}") from None
     if image.width * image.height > MAX_PIXELS:
-        raise DecodeError(f"{image.width} × {image.height} is more than {MAX_PIXELS:,} pixels")
+        raise DecodeError(f"{image.width} × {image.height} is more than {MAX_PIXELS:,} pixels; {_ADVICE}")
     return image
 
 
