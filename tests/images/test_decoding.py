@@ -234,7 +234,10 @@ def test_riff_that_is_sound_is_no_image() -> None:
         codec_of(b"RIFF\0\0\0\0WAVEfmt ")
 
 
-@pytest.mark.parametrize(("limit", "wanted"), [("", "20000 × 10000 is more than"), ("200000000", "L 200000000"), ("many", "wanted a number")])
+@pytest.mark.parametrize(
+    ("limit", "wanted"),
+    [("", "set SIGHTLINE_MAX_PIXELS to"), ("200000000", "L 200000000"), ("many", "wanted a number")],
+)
 def test_200_megapixels_are_refused_until_the_limit_is_raised(tmp_path: Path, limit: str, wanted: str) -> None:
     file = tmp_path / "large.png"
     Image.new("1", (20_000, 10_000)).save(file)
@@ -249,4 +252,3 @@ except Exception as e:
     environment = {**os.environ, **({"SIGHTLINE_MAX_PIXELS": limit} if limit else {})}
     out = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, env=environment)
     assert wanted in out.stdout
-    assert limit or "set SIGHTLINE_MAX_PIXELS" in out.stdout

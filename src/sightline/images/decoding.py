@@ -19,7 +19,6 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 from sightline.errors import DataError, DecodeError
 
 
-
 def _limit(wanted: str) -> int:
     if not wanted.isdecimal() or int(wanted) < 1:
         raise DataError(f"The environment variable SIGHTLINE_MAX_PIXELS is {wanted!r}; wanted a number of pixels.")
