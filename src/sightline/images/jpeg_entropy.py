@@ -24,6 +24,8 @@ NUM_CODES = 4 * 256
 """Tables of a written scan: DC and AC of the first component, DC and AC of the others."""
 BLOCK = 64
 """Coefficients of a block."""
+SPARE = 8
+"""Bytes looked ahead at most: 31 bits are waiting, 32 more are fetched."""
 MAX_DC_SIZE = 11
 """Bits of a DC difference of 8-bit images (T.81, table F.1)."""
 
@@ -42,7 +44,7 @@ class Source(NamedTuple):
     """Entropy-coded bytes without markers and stuffing."""
 
     data: Array
-    """uint8, with four bytes to spare."""
+    """uint8, with SPARE bytes more than `ends` tells."""
     ends: Array
     """int64: where each restart interval ends."""
 

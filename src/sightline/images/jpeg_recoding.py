@@ -72,7 +72,7 @@ def _symbols(data: bytes, scan: Scan) -> entropy.Symbols:
     num_intervals = -(-total // interval)
     if num_intervals > len(coded):
         raise NotRecodable(entropy.REASONS[entropy.CUT])
-    unstuffed, ends = np.zeros(len(coded) + 4, np.uint8), np.empty(num_intervals, np.int64)
+    unstuffed, ends = np.zeros(len(coded) + entropy.SPARE, np.uint8), np.empty(num_intervals, np.int64)
     found = entropy.unstuffed(coded, unstuffed, ends)
     if found >= 0 and found != num_intervals:
         found = entropy.CUT
