@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from sightline.catalog import Card, datasets
     from sightline.checklist import Checklist
     from sightline.checks import check
+    from sightline.conversion import Conversion, convert
     from sightline.errors import SightlineError
     from sightline.evaluation import evaluate
     from sightline.indexing import index
@@ -36,9 +37,10 @@ if TYPE_CHECKING:
 __all__ = [
     # the verbs
     "index", "split", "audit", "check", "train", "predict", "evaluate", "report", "run", "datasets",
+    "convert",
     # what they exchange
     "SampleTable", "Classes", "Splits", "Findings", "Preprocessing", "Recipe", "Checklist", "Run", "Predictions",
-    "Score", "Estimate", "Ledger", "Study", "Card", "SightlineError",
+    "Score", "Estimate", "Ledger", "Study", "Card", "Conversion", "SightlineError",
     # one piece at a time
     "load", "Classifier", "Loader", "augmentation", "metrics", "recipes",
 ]  # fmt: skip
@@ -50,6 +52,7 @@ _HOME = {
     "Preprocessing": "preprocessing", "Recipe": "recipes", "Checklist": "checklist", "Run": "runs",
     "Predictions": "predictions", "Score": "metrics", "Estimate": "metrics", "Ledger": "ledger", "Study": "study",
     "Card": "catalog", "SightlineError": "errors", "load": "inference", "Classifier": "inference", "Loader": "loading",
+    "convert": "conversion", "Conversion": "conversion",
 }  # fmt: skip
 """Public name → the module it lives in; names that are not here are modules themselves."""
 

@@ -112,6 +112,12 @@ VERBS: tuple[Verb, ...] = (
           _option("--split", choices=("val", "test"), help="score this split alone"), NOTE, DEVICE),
          'sightline evaluate study --note "table 2"'),
     Verb("report", "one page with the number and all that stands behind it", (STUDY,), "sightline report study"),
+    Verb("convert", "write the images anew, packed for faster training, as a study of its own",
+         (STUDY, _option("out", metavar="OUT", help="directory of the new study; must not exist"),
+          _option("--to", choices=("packed",), required=True, help="form of the new study"),
+          _option("--quality", type=int, metavar="Q", help="encode all images again as JPEG, 1 to 100; loses detail"),
+          _option("--max-side", type=int, metavar="N", help="shrink images with a side beyond N pixels; loses detail")),
+         "sightline convert study --to packed study-packed"),
     Verb("datasets", "cards of the known datasets", (_option("name", nargs="?", metavar="NAME", help="one of them"),),
          "sightline datasets cifar10"),
 )  # fmt: skip

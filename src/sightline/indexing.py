@@ -82,6 +82,9 @@ def _listing(source: str | os.PathLike[str], attributes: Attributes) -> Listing:
             _refuse(attributes, "digits")
             return scikit_digits.read()
         path = _found(str(source))
+    if (path / "study.json").exists():
+        raise DataError(f"{path} is a study: its samples are listed already. Go on with it: sightline split {path}. Or "
+                        "give the source it was made of.")  # fmt: skip
     layout = detect(path)
     if not layout.has_columns:
         _refuse(attributes, layout.name)

@@ -28,6 +28,9 @@ def index(source: str, study: str | Path, *, limit: float | None = None, classes
 def write_samples(study: str | Path, source: str, samples: SampleTable) -> Outcome:
     """Write a table that `indexing.index` made of `source` into a study."""
     home = Study.create(study)
+    if "converted" in home.about:
+        raise DataError(f"{home.directory} holds images that `sightline convert` wrote; another table would leave them "
+                        "unused. Choose another directory for the new study.")  # fmt: skip
     home.write_samples(samples)
     home.record(name=samples.name, source=str(source))
     unreadable = len(samples) - int(samples.is_ok.sum())

@@ -16,8 +16,11 @@ from sightline.splits import Splits
 
 def commands(run: Run, samples: SampleTable, splits: Splits) -> list[dict[str, str]]:
     """Commands, a block each with a sentence before it."""
+    converted = _about(run).get("converted")
+    listed, *written = ("original", _conversion(converted)) if converted else ("study",)
     job = [
-        f"sightline index {_line(_source(run, samples))} study{_options(_index_options(samples))}",
+        f"sightline index {_line(_source(run, samples))} {listed}{_options(_index_options(samples))}",
+        *written,
         f"sightline split study{_options(_split_options(splits.how))}",
         "sightline audit study",
         "sightline check study --recipe recipe.json",
@@ -34,11 +37,21 @@ def commands(run: Run, samples: SampleTable, splits: Splits) -> list[dict[str, s
 
 def _source(run: Run, samples: SampleTable) -> str:
     """What the study was indexed from; outside a study the folder of the images, or the name of an embedded dataset."""
-    study = run.directory.absolute().parents[1] / "study.json"
-    if study.exists() and (source := read_json(study).get("source")):
+    if source := _about(run).get("source"):
         return str(source)
     root = next(iter(samples.roots.values()), "SOURCE")
     return samples.name if root.startswith("package:") else root
+
+
+def _about(run: Run) -> dict[str, Any]:
+    study = run.directory.absolute().parents[1] / "study.json"
+    return dict(read_json(study)) if study.exists() else {}
+
+
+def _conversion(about: Mapping[str, Any]) -> str:
+    encoding = about["encoding"] or {}
+    options = _options({"quality": encoding.get("quality"), "max-side": encoding.get("max_side")})
+    return f"sightline convert original study --to {about['to']}{options}"
 
 
 def _index_options(samples: SampleTable) -> dict[str, Any]:

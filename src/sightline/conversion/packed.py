@@ -1,0 +1,272 @@
+"""Packed studies: images in a few tar files, JPEGs coded again so that any band of their rows can be decoded alone."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter, deque
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from sightline.artifacts import written_whole
+from sightline.conversion.encoding import Encoding, NotEncodable, encoded
+from sightline.conversion.tar_shards import SUFFIXES, TarShards, name_of
+from sightline.errors import DataError, DecodeError
+from sightline.images import Header, decode, sniff
+from sightline.images.jpeg_recoding import recoded
+from sightline.images.jpeg_segments import NotRecodable
+from sightline.images.shards import BANDS, companion_of
+from sightline.progress import progress
+from sightline.samples import IMAGE, SCHEMA, SampleTable, pixel_sha256_of, pixel_sums_of
+
+T = TypeVar("T")
+Offsets = npt.NDArray[np.uint32]
+
+FOLDER = "shards"
+"""Folder of the shards inside the study, and the alias of their root."""
+AHEAD = 4
+"""Images under way for each thread: enough to keep threads busy, and few enough to lie in memory."""
+HEADER = ("codec", "width", "height", "mode", "bits", "exif_orientation")
+
+
+@dataclass(kw_only=True)
+class Tally:
+    """What was done to how many images."""
+
+    num_recoded: int = 0
+    """Coded again without loss: bands of their rows can be read."""
+    as_they_are: Counter[str] = field(default_factory=Counter)
+    """Reason → images whose bytes were copied."""
+    psnr_db: list[float] = field(default_factory=list)
+    """Of each image that was encoded again with loss."""
+    num_unreadable: int = 0
+    """Listed without bytes."""
+    num_shards: int = 0
+    bytes_before: int = 0
+    bytes_after: int = 0
+    """Of payloads."""
+
+    def add(self, stored: _Stored) -> None:
+        """Count one image."""
+        self.bytes_before += stored.bytes_before
+        self.bytes_after += len(stored.payload)
+        if stored.reason is not None:
+            self.as_they_are[stored.reason] += 1
+        elif stored.psnr_db is None:
+            self.num_recoded += 1
+        else:
+            self.psnr_db.append(stored.psnr_db)
+
+    def to_json(self) -> dict[str, Any]:
+        """Counts as JSON types; the PSNR over the images that differ from their source, None where none does."""
+        finite = [p for p in self.psnr_db if np.isfinite(p)]
+        psnr = {"mean": round(float(np.mean(finite)), 2), "min": round(min(finite), 2)} if finite else None
+        return {
+            "recoded": self.num_recoded, "as_they_are": dict(self.as_they_are.most_common()),
+            "encoded": len(self.psnr_db), "psnr_db": psnr, "unreadable": self.num_unreadable,
+            "shards": self.num_shards, "bytes": {"before": self.bytes_before, "after": self.bytes_after},
+        }  # fmt: skip
+
+    def __str__(self) -> str:
+        said = self.to_json()
+        parts = [f"{self.num_recoded:,} recoded without loss"] if self.num_recoded else []
+        if self.psnr_db:
+            psnr = said["psnr_db"]
+            quality = f"PSNR mean {psnr['mean']:.1f} dB, lowest {psnr['min']:.1f} dB" if psnr else "no level changed"
+            parts.append(f"{len(self.psnr_db):,} encoded again, {quality}")
+        if self.as_they_are:
+            why = ", ".join(f"{n:,} {reason}" for reason, n in self.as_they_are.most_common())
+            parts.append(f"{self.as_they_are.total():,} as they are ({why})")
+        parts += [f"{self.num_unreadable:,} unreadable, listed"] if self.num_unreadable else []
+        share = f", {self.bytes_after / self.bytes_before:.2f} of before" if self.bytes_before else ""
+        shards = f"{self.num_shards} shard{'' if self.num_shards == 1 else 's'}"
+        return " · ".join([*parts, f"{self.bytes_after / 1e6:,.1f} MB in {shards}{share}"])
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Stored:
+    """An image as it goes into a shard."""
+
+    payload: bytes
+    codec: str
+    bytes_before: int
+    offsets: Offsets | None = None
+    """Where its MCU rows begin; None: it is decoded whole."""
+    reason: str | None = None
+    """Why its bytes are the source's."""
+    psnr_db: float | None = None
+    """Where it was encoded again with loss; its header and pixels are others then."""
+    changed: dict[str, Any] | None = None
+    """Columns of the table that are others now, and fields of its image."""
+
+
+def write(samples: SampleTable, folder: Path, encoding: Encoding | None) -> tuple[SampleTable, Tally]:
+    """The table of `samples`, which have been read in full, as packed into `folder`/shards; and what was done.
+
+    Each image is decoded from what is stored before it counts as done: its pixels must have the hash that the table
+    holds. Raises DataError for arrays, and for images that are gone or changed since they were indexed.
+    """
+    _refuse_arrays(samples)
+    reader, keys = samples.reader(), samples.table["key"]
+    wanted = samples.table["pixel_sha256"].combine_chunks()
+    rows = np.flatnonzero(samples.is_ok).tolist()
+    tally = Tally(num_unreadable=len(samples) - len(rows))
+    columns = _Columns(samples)
+
+    def store(i: int) -> _Stored:
+        try:
+            return _stored(reader.payload(i), wanted[i].as_py(), encoding)
+        except DecodeError as e:
+            raise DataError(
+                f"{keys[i].as_py()}: {e}. It could be read when the study was made. Restore it, or list the source "
+                "again: sightline index SOURCE STUDY"
+            ) from None
+
+    bands: list[Offsets | None] = []
+
+    def close(shard: Path) -> None:
+        with written_whole(companion_of(shard)) as temporary, pa.OSFile(str(temporary), "wb") as f:
+            table = pa.table([pa.array(bands, BANDS.field("bands").type)], schema=BANDS)
+            with pa.ipc.new_file(f, BANDS) as writer:
+                writer.write_table(table)
+        bands.clear()
+
+    with (
+        progress("convert", len(rows)) as advance,
+        TarShards(folder / FOLDER, close) as shards,
+        closing(_in_order(store, rows)) as results,
+    ):
+        for i, stored in results:
+            name = f"{i:08d}"
+            place = shards.add([(f"{name}.{SUFFIXES[stored.codec]}", stored.payload), *_labels(samples, i, name)])
+            bands.append(stored.offsets)
+            columns.put(i, place.row, name_of(place.shard), place.offset, stored)
+            tally.add(stored)
+            advance()
+        tally.num_shards = shards.num_shards
+    table = columns.table()
+    notes = samples.notes if encoding is None else (*samples.notes, str(encoding))
+    return replace(samples, table=table, roots={FOLDER: str(folder.absolute() / FOLDER)}, notes=notes), tally
+
+
+def _refuse_arrays(samples: SampleTable) -> None:
+    codecs = set(samples.table["image"].combine_chunks().field("codec").to_pylist())
+    if "raw" in codecs:
+        raise DataError(
+            f"{samples.name} holds arrays of pixels, not encoded images. There is nothing to pack: a batch of them is "
+            "one gather already. Use the study as it is."
+        )
+
+
+def _stored(payload: bytes, wanted: bytes, encoding: Encoding | None) -> _Stored:
+    """What to store of a payload whose pixels have the hash `wanted`. Raises DecodeError when they have another."""
+    header = sniff(payload)
+    if encoding is not None and encoding.applies_to(header.height, header.width):
+        return _encoded(payload, wanted, encoding, header)
+    reason = header.codec
+    if header.codec == "jpeg":
+        try:
+            made = recoded(payload)
+        except NotRecodable as e:
+            reason = str(e)
+        else:
+            if _is_as_wanted(made.payload, wanted):
+                return _Stored(payload=made.payload, codec="jpeg", bytes_before=len(payload), offsets=made.offsets)
+            reason = "pixels would change"
+    if not _is_as_wanted(payload, wanted):
+        raise DecodeError("its pixels are others than when it was indexed")
+    return _Stored(payload=payload, codec=header.codec, bytes_before=len(payload), reason=reason)
+
+
+def _is_as_wanted(payload: bytes, wanted: bytes) -> bool:
+    try:
+        return pixel_sha256_of(decode(payload)) == wanted
+    except DecodeError:
+        return False
+
+
+def _encoded(payload: bytes, wanted: bytes, encoding: Encoding, header: Header) -> _Stored:
+    pixels = decode(payload)
+    if pixel_sha256_of(pixels) != wanted:
+        raise DecodeError("its pixels are others than when it was indexed")
+    try:
+        made = encoded(payload, pixels, encoding)
+    except NotEncodable as e:
+        return _Stored(payload=payload, codec=header.codec, bytes_before=len(payload), reason=str(e))
+    again = recoded(made.payload)
+    now = sniff(again.payload)
+    changed = {name: getattr(now, name) for name in HEADER}
+    changed |= {"pixel_sha256": pixel_sha256_of(made.pixels), "pixel_sums": pixel_sums_of(made.pixels)}
+    return _Stored(payload=again.payload, codec="jpeg", bytes_before=len(payload), offsets=again.offsets,
+                   psnr_db=made.psnr_db, changed=changed)  # fmt: skip
+
+
+def _labels(samples: SampleTable, i: int, name: str) -> list[tuple[str, bytes]]:
+    """Files beside an image: its class id, and what else other readers may want to know."""
+    row = {n: samples.table[n][i].as_py() for n in ("key", "sample_id", "split", "label")}
+    label = row["label"]
+    about = {**row, "sample_id": row["sample_id"].hex(), "class": None if label is None else samples.classes.ids[label]}
+    files = [(f"{name}.json", json.dumps(about, ensure_ascii=False).encode())]
+    return files if label is None else [(f"{name}.cls", str(label).encode()), *files]
+
+
+def _in_order(work: Callable[[int], T], rows: Iterable[int]) -> Generator[tuple[int, T]]:
+    """Results in the order of the rows, computed on all cores, with few of them in memory."""
+    threads = os.cpu_count() or 1
+    pending: deque[tuple[int, Future[T]]] = deque()
+    pool = ThreadPoolExecutor(threads, "sightline-convert")
+    try:
+        for row in rows:
+            pending.append((row, pool.submit(work, row)))
+            if len(pending) >= AHEAD * threads:
+                first, future = pending.popleft()
+                yield first, future.result()
+        while pending:
+            first, future = pending.popleft()
+            yield first, future.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+class _Columns:
+    """The columns of a sample table that packing changes, filled row by row."""
+
+    def __init__(self, samples: SampleTable) -> None:
+        self._table = samples.table
+        n = len(samples)
+        images = samples.table["image"].combine_chunks()
+        self._image: dict[str, list[Any]] = {name: images.field(name).to_pylist() for name in HEADER}
+        self._image |= {"root": [FOLDER] * n, "container": ["packed"] * n}
+        self._image |= {name: [None] * n for name in ("path", "offset", "length", "row")}
+        self._changed: dict[str, dict[int, Any]] = {"pixel_sha256": {}, "pixel_sums": {}}
+
+    def put(self, i: int, row: int, shard: str, offset: int, stored: _Stored) -> None:
+        """Note where image `i` lies and what is different in it."""
+        fields = {"path": shard, "offset": offset, "length": len(stored.payload), "row": row}
+        for name, value in {**fields, **(stored.changed or {})}.items():
+            (self._changed if name in self._changed else self._image)[name][i] = value
+
+    def table(self) -> pa.Table:
+        """The table with all that was put into it."""
+        n = self._table.num_rows
+        arrays = [pa.array(self._image.get(f.name, [None] * n), f.type) for f in IMAGE]
+        columns: dict[str, pa.Array] = {"image": pa.StructArray.from_arrays(arrays, fields=list(IMAGE))}
+        for name, changed in self._changed.items():
+            if changed:
+                values = self._table[name].to_pylist()
+                for i, value in changed.items():
+                    values[i] = value
+                columns[name] = pa.array(values, SCHEMA.field(name).type)
+        table = self._table
+        for name, values in columns.items():
+            place = SCHEMA.get_field_index(name)
+            table = table.set_column(place, SCHEMA.field(place), values)
+        return table
