@@ -78,24 +78,31 @@ def _changed(levels: Array, step: str, factor: float) -> Array:
         return levels
     if step == "saturation":
         return np.asarray(levels * factor + (1 - factor) * grey_of(levels)[..., None])
-    return np.stack(hue_turned([levels[..., c] for c in range(3)], factor), axis=2)
+    return np.moveaxis(hue_turned(np.moveaxis(levels, 2, 0), factor), 0, 2)
 
 
-def hue_turned(planes: list[Array], turn: float) -> list[Array]:
-    """Red, green and blue with their hue moved by `turn` of the colour circle; brightest and darkest stay the same."""
+def hue_turned(planes: Array, turn: float) -> Array:
+    """Red, green and blue (first axis) with their hue moved by `turn` of the colour circle; whites stay white.
+
+    The brightest and the darkest channel of a pixel keep their levels; which they are, and where the third lies between
+    them, moves on.
+    """
     red, green, blue = planes
-    top, bottom = np.maximum(np.maximum(red, green), blue), np.minimum(np.minimum(red, green), blue)
-    chroma = top - bottom
-    share = 1 / np.where(chroma > 0, chroma, 1)
-    # Sixths of the circle, from red over green to blue.
-    sixths = np.where(
-        top == red, (green - blue) * share,
-        np.where(top == green, 2 + (blue - red) * share, 4 + (red - green) * share),
-    )  # fmt: skip
-    out = []
-    for begin in (5, 3, 1):
-        k = (sixths + (begin + 6 * turn)) % 6
-        out.append(top - chroma * np.clip(np.minimum(k, 4 - k), 0, 1))
+    number = planes.dtype.type
+    top = np.maximum(np.maximum(red, green), blue)
+    chroma = top - np.minimum(np.minimum(red, green), blue)
+    scale = 1 / np.maximum(chroma, np.finfo(planes.dtype).tiny)
+    # Hue in sixths of the circle, from red over green to blue.
+    hue = (red - green) * scale + number(4)
+    np.copyto(hue, (blue - red) * scale + number(2), where=top == green)
+    np.copyto(hue, (green - blue) * scale, where=top == red)
+    out = np.empty_like(planes)
+    for channel, middle in zip(out, (3, 5, 7), strict=True):
+        # A channel has no chroma within a sixth of the colour opposite to it, all of it beyond two sixths.
+        away = hue + number(6 * turn + 6 - middle)
+        away -= np.rint(away * number(1 / 6)) * number(6)
+        share = np.clip(np.abs(away, out=away) - number(1), 0, 1)
+        np.add(top - chroma, chroma * share, out=channel)
     return out
 
 

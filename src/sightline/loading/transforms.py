@@ -12,11 +12,9 @@ import torch.nn.functional as F
 
 from sightline import augmentation
 from sightline.augmentation import Transform
+from sightline.loading.colours import jittered
 
 Array = npt.NDArray[Any]
-
-PLANE_PIXELS = 1 << 16
-"""Pixels of one plane worked on at a time; three float32 planes of them fit a core's second-level cache."""
 
 
 def windows(store: Array, rows: Array, offsets: Array, size: tuple[int, int]) -> Array:
@@ -64,6 +62,19 @@ def affine(levels: Array, parameters: Array, _: Transform) -> Array:
     return np.ascontiguousarray(out.permute(0, 2, 3, 1).numpy())
 
 
+def jitter(levels: Array, parameters: Array, transform: Transform) -> Array:
+    """The batch with other colours."""
+    assert isinstance(transform, augmentation.ColorJitter)
+    return jittered(levels, parameters["factors"], parameters["order"], transform.hue > 0)
+
+
+def grey(levels: Array, parameters: Array, transform: Transform) -> Array:
+    """The batch with some images grey, in place."""
+    for i in np.flatnonzero(parameters):
+        levels[i] = transform.apply(levels[i], parameters[i])
+    return levels
+
+
 def each(levels: Array, parameters: Array, transform: Transform) -> Array:
     """The batch, image by image: for what Pillow or a person's own function does."""
     return np.stack([transform.apply(x, p) for x, p in zip(levels, parameters, strict=True)])
@@ -82,8 +93,8 @@ BATCHED: dict[type, Callable[[Array, Array, Any], Array]] = {
     augmentation.AlternatingFlip: flip,
     augmentation.PadCrop: pad_crop,
     augmentation.RandomAffine: affine,
-    augmentation.ColorJitter: each,
-    augmentation.Grayscale: each,
+    augmentation.ColorJitter: jitter,
+    augmentation.Grayscale: grey,
     augmentation.RandAugment: each,
     augmentation.TrivialAugment: each,
     augmentation.AutoAugment: each,
