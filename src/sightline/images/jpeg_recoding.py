@@ -10,12 +10,13 @@ from __future__ import annotations
 import itertools
 import struct
 from dataclasses import dataclass
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from sightline.errors import extra_needed
+from sightline.errors import SightlineError, extra_needed
 from sightline.images.jpeg_segments import DHT, DRI, SOS, HuffmanTable, NotRecodable, Scan, scan_of
 
 if TYPE_CHECKING:
@@ -44,10 +45,7 @@ def recoded(data: bytes) -> Recoded:
     not. Releases Python's lock. Raises NotRecodable for anything but an undamaged baseline Huffman JPEG of 8 bits, 1 or
     3 components and one scan; MissingExtraError without the extra `pack`.
     """
-    try:
-        from sightline.images import jpeg_entropy as entropy
-    except ModuleNotFoundError as e:
-        raise extra_needed(e, "Recoding JPEGs") or e from None
+    entropy = _compiled()
     if len(data) > MAX_BYTES:
         raise NotRecodable("larger than 1 GiB")
     scan = scan_of(data)
@@ -60,6 +58,19 @@ def recoded(data: bytes) -> Recoded:
     offsets = np.empty(len(symbols.row_ends) + 1, np.int64)
     size = entropy.written(symbols, codes, coded, offsets)
     return Recoded(payload=header + coded[:size].tobytes(), offsets=(offsets + len(header)).astype(np.uint32))
+
+
+def _compiled() -> ModuleType:
+    try:
+        from sightline.images import jpeg_entropy
+    except ModuleNotFoundError as e:
+        raise extra_needed(e, "Recoding JPEGs") or e from None
+    except RuntimeError as e:
+        raise SightlineError(
+            f"Recoding JPEGs compiles its code once and wants to keep it, but no folder can be written to ({e}). "
+            "Name one that can: set NUMBA_CACHE_DIR"
+        ) from None
+    return jpeg_entropy
 
 
 def _symbols(data: bytes, scan: Scan) -> entropy.Symbols:
