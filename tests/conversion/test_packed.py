@@ -78,7 +78,7 @@ def test_what_was_done_is_told_and_recorded(odd: SampleTable, tmp_path: Path) ->
     assert said["unreadable"] == len(source) - len(readable) == 6
     reader = source.reader()
     assert said["bytes"]["before"] == sum(len(reader.payload(int(i))) for i in readable)
-    assert made.study.about["converted"] == {**said, "samples": odd.digest}
+    assert made.study.about["converted"] == [{**said, "samples": odd.digest}]
     assert repr(made).startswith(f"{len(odd)} images · 8 recoded without loss · 5 as they are (3 png, ")
 
 

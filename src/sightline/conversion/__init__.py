@@ -86,7 +86,7 @@ def convert(
             splits.write(study.splits_path)
             study.record_artifact("splits", splits.digest)
         result = Conversion(study=Study(place), samples=written, to=to, encoding=encoding, tally=tally)
-        study.record(name=samples.name, converted={**result.to_json(), "samples": samples.digest})
+        study.record(name=samples.name, converted=[{**result.to_json(), "samples": samples.digest}])
         partial.rename(place)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)

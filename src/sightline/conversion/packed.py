@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from sightline.artifacts import written_whole
 from sightline.conversion.encoding import Encoding, NotEncodable, encoded
-from sightline.conversion.tar_shards import SUFFIXES, TarShards, name_of
+from sightline.conversion.tar_shards import SUFFIXES, Place, TarShards, name_of
 from sightline.errors import DataError, DecodeError
 from sightline.images import Header, decode, sniff
 from sightline.images.jpeg_recoding import recoded
@@ -148,7 +148,7 @@ def write(samples: SampleTable, folder: Path, encoding: Encoding | None) -> tupl
             name = f"{i:08d}"
             place = shards.add([(f"{name}.{SUFFIXES[stored.codec]}", stored.payload), *_labels(samples, i, name)])
             bands.append(stored.offsets)
-            columns.put(i, place.row, name_of(place.shard), place.offset, stored)
+            columns.put(i, place, stored)
             tally.add(stored)
             advance()
         tally.num_shards = shards.num_shards
@@ -220,7 +220,7 @@ def _labels(samples: SampleTable, i: int, name: str) -> list[tuple[str, bytes]]:
 
 def _in_order(work: Callable[[int], T], rows: Iterable[int]) -> Generator[tuple[int, T]]:
     """Results in the order of the rows, computed on all cores, with few of them in memory."""
-    threads = os.cpu_count() or 1
+    threads = len(os.sched_getaffinity(0))
     pending: deque[tuple[int, Future[T]]] = deque()
     pool = ThreadPoolExecutor(threads, "sightline-convert")
     try:
@@ -241,32 +241,43 @@ class _Columns:
 
     def __init__(self, samples: SampleTable) -> None:
         self._table = samples.table
-        n = len(samples)
-        images = samples.table["image"].combine_chunks()
-        self._image: dict[str, list[Any]] = {name: images.field(name).to_pylist() for name in HEADER}
-        self._image |= {"root": [FOLDER] * n, "container": ["packed"] * n}
-        self._image |= {name: [None] * n for name in ("path", "offset", "length", "row")}
-        self._changed: dict[str, dict[int, Any]] = {"pixel_sha256": {}, "pixel_sums": {}}
+        self._places = np.zeros((4, len(samples)), np.int64)  # shard, and the image's row, offset and length there
+        self._is_placed = np.zeros(len(samples), bool)
+        self._changed: dict[str, dict[int, Any]] = {}
 
-    def put(self, i: int, row: int, shard: str, offset: int, stored: _Stored) -> None:
+    def put(self, i: int, place: Place, stored: _Stored) -> None:
         """Note where image `i` lies and what is different in it."""
-        fields = {"path": shard, "offset": offset, "length": len(stored.payload), "row": row}
-        for name, value in {**fields, **(stored.changed or {})}.items():
-            (self._changed if name in self._changed else self._image)[name][i] = value
+        self._places[:, i] = place.shard, place.row, place.offset, len(stored.payload)
+        self._is_placed[i] = True
+        for name, value in (stored.changed or {}).items():
+            self._changed.setdefault(name, {})[i] = value
 
     def table(self) -> pa.Table:
         """The table with all that was put into it."""
         n = self._table.num_rows
-        arrays = [pa.array(self._image.get(f.name, [None] * n), f.type) for f in IMAGE]
-        columns: dict[str, pa.Array] = {"image": pa.StructArray.from_arrays(arrays, fields=list(IMAGE))}
-        for name, changed in self._changed.items():
-            if changed:
-                values = self._table[name].to_pylist()
-                for i, value in changed.items():
-                    values[i] = value
-                columns[name] = pa.array(values, SCHEMA.field(name).type)
+        shard, row, offset, length = (pa.array(values, mask=~self._is_placed) for values in self._places)
+        names = pa.array([name_of(k) for k in range(int(self._places[0].max()) + 1)], pa.string())
+        old = self._table["image"].combine_chunks()
+        fields = {name: self._with_changes(name, old.field(name)) for name in HEADER}
+        fields |= {"path": names.take(shard), "row": row, "offset": offset, "length": length}
+        fields |= {name: pa.array([value]).take(pa.array(np.zeros(n, np.int64)))
+                   for name, value in (("root", FOLDER), ("container", "packed"))}  # fmt: skip
+        arrays = [fields[f.name].cast(f.type) if f.name in fields else pa.nulls(n, f.type) for f in IMAGE]
+        columns = {"image": pa.StructArray.from_arrays(arrays, fields=list(IMAGE))}
+        for name in ("pixel_sha256", "pixel_sums"):
+            columns[name] = self._with_changes(name, self._table[name])
         table = self._table
         for name, values in columns.items():
             place = SCHEMA.get_field_index(name)
             table = table.set_column(place, SCHEMA.field(place), values)
         return table
+
+    def _with_changes(self, name: str, values: Any) -> Any:
+        """A column with the values that are others now."""
+        changed = self._changed.get(name)
+        if not changed:
+            return values
+        listed = values.to_pylist()
+        for i, value in changed.items():
+            listed[i] = value
+        return pa.array(listed, values.type)

@@ -17,6 +17,7 @@ def convert(study: str | Path, out: str | Path, *, to: str, quality: int | None 
     samples = read_hashed(home)
     splits = read_splits(home, samples) if home.splits_path.exists() else None
     made = conversion.convert(samples, out, to=to, splits=splits, quality=quality, max_side=max_side)
-    made.study.record(source=home.about.get("source"))
+    steps = [*home.about.get("converted", []), *made.study.about["converted"]]
+    made.study.record(source=home.about.get("source"), converted=steps)
     return Outcome(verb="convert", summary=repr(made), facts=made.to_json(), wrote=made.study.directory,
                    digest=made.samples.digest)  # fmt: skip

@@ -16,11 +16,11 @@ from sightline.splits import Splits
 
 def commands(run: Run, samples: SampleTable, splits: Splits) -> list[dict[str, str]]:
     """Commands, a block each with a sentence before it."""
-    converted = _about(run).get("converted")
-    listed, *written = ("original", _conversion(converted)) if converted else ("study",)
+    steps = _about(run).get("converted", [])
+    homes = [*(f"original-{i}" for i in range(1, len(steps) + 1)), "study"]
     job = [
-        f"sightline index {_line(_source(run, samples))} {listed}{_options(_index_options(samples))}",
-        *written,
+        f"sightline index {_line(_source(run, samples))} {homes[0]}{_options(_index_options(samples))}",
+        *(f"sightline convert {homes[i]} {homes[i + 1]}{_conversion_options(step)}" for i, step in enumerate(steps)),
         f"sightline split study{_options(_split_options(splits.how))}",
         "sightline audit study",
         "sightline check study --recipe recipe.json",
@@ -48,10 +48,9 @@ def _about(run: Run) -> dict[str, Any]:
     return dict(read_json(study)) if study.exists() else {}
 
 
-def _conversion(about: Mapping[str, Any]) -> str:
-    encoding = about["encoding"] or {}
-    options = _options({"quality": encoding.get("quality"), "max-side": encoding.get("max_side")})
-    return f"sightline convert original study --to {about['to']}{options}"
+def _conversion_options(step: Mapping[str, Any]) -> str:
+    encoding = step["encoding"] or {}
+    return _options({"to": step["to"], "quality": encoding.get("quality"), "max-side": encoding.get("max_side")})
 
 
 def _index_options(samples: SampleTable) -> dict[str, Any]:
