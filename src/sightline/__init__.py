@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from sightline.indexing import index
     from sightline.inference import Classifier, load, predict
     from sightline.ledger import Ledger
-    from sightline.loading import Loader
+    from sightline.loading import Loader, adapters
+    from sightline.loading.profile import profile
+    from sightline.loading.showing import show
     from sightline.metrics import Estimate, Score
     from sightline.pipeline import run
     from sightline.predictions import Predictions
@@ -36,13 +38,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     # the verbs
-    "index", "split", "audit", "check", "train", "predict", "evaluate", "report", "run", "datasets",
+    "index", "split", "audit", "check", "profile", "train", "predict", "evaluate", "report", "run", "datasets",
     "convert",
     # what they exchange
     "SampleTable", "Classes", "Splits", "Findings", "Preprocessing", "Recipe", "Checklist", "Run", "Predictions",
     "Score", "Estimate", "Ledger", "Study", "Card", "Conversion", "SightlineError",
     # one piece at a time
-    "load", "Classifier", "Loader", "augmentation", "metrics", "recipes",
+    "load", "Classifier", "Loader", "show", "adapters", "augmentation", "metrics", "recipes",
 ]  # fmt: skip
 
 _HOME = {
@@ -52,6 +54,7 @@ _HOME = {
     "Preprocessing": "preprocessing", "Recipe": "recipes", "Checklist": "checklist", "Run": "runs",
     "Predictions": "predictions", "Score": "metrics", "Estimate": "metrics", "Ledger": "ledger", "Study": "study",
     "Card": "catalog", "SightlineError": "errors", "load": "inference", "Classifier": "inference", "Loader": "loading",
+    "show": "loading.showing", "profile": "loading.profile", "adapters": "loading",
     "convert": "conversion", "Conversion": "conversion",
 }  # fmt: skip
 """Public name → the module it lives in; names that are not here are modules themselves."""

@@ -100,6 +100,8 @@ VERBS: tuple[Verb, ...] = (
          "sightline audit study --checks exact-duplicates,class-counts"),
     Verb("check", "the checklist before training, with an estimate of time and memory", (STUDY, *FITTING),
          "sightline check study --recipe photo.scratch"),
+    Verb("profile", "where loading time goes, and whether training waits for it", (STUDY, *FITTING),
+         "sightline profile study --recipe photo.scratch"),
     Verb("train", "fit a recipe to the training split", (STUDY, *FITTING, RESUME),
          "sightline train study --set optimizer.lr=0.2"),
     Verb("predict", "classes and probabilities for images",

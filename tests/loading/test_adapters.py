@@ -16,6 +16,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from torch._utils import ExceptionWrapper
 from torch.utils.data import DataLoader
 
 import sightline as sl
@@ -103,10 +104,9 @@ def test_batches_of_a_data_loader_are_the_loaders(case: tuple[sl.SampleTable, di
         assert same(fed(dataset), of_loader(samples, facts, epoch))
 
 
-@pytest.mark.parametrize("way", ["fork", "spawn"])
-@pytest.mark.parametrize("name", ["photographs", "tiny"])
+@pytest.mark.parametrize(("name", "way"), [("photographs", "fork"), ("tiny", "fork"), ("photographs", "spawn")])
 def test_workers_give_the_same_bytes_and_hear_of_new_epochs(
-    way: str, name: str, sources: dict[str, sl.SampleTable]
+    name: str, way: str, sources: dict[str, sl.SampleTable]
 ) -> None:
     """Persistent workers began in epoch 4 and are asked for 5 and again for 4."""
     kind, augmentation = CASES[name]
@@ -241,12 +241,20 @@ def test_what_cannot_be_read_is_told(sources: dict[str, sl.SampleTable], tmp_pat
     for i, reason in ((1, "gone.jpg .*missing"), (2, "half.jpg .*damaged")):
         with pytest.raises(DataError, match=reason):
             dataset[i]
-    with pytest.raises(DataError, match=r"gone.jpg"):
-        list(DataLoader(dataset, batch_size=3, num_workers=1))
+        with pytest.raises(DataError, match=reason):
+            _raised_in_a_worker(dataset, i)
     read = samples.hashed()
     with pytest.raises(DataError, match=r"2 of 3 samples .*samples\.take\(samples\.is_ok\)"):
         adapters.dataset(read, preprocessing=TINY)
     assert len(adapters.dataset(read.take(read.is_ok), preprocessing=TINY)) == 1
+
+
+def _raised_in_a_worker(dataset: adapters.SampleDataset, index: int) -> None:
+    """As a DataLoader brings a worker's exception over; a real worker that failed takes torch five seconds to stop."""
+    try:
+        dataset[index]
+    except DataError:
+        ExceptionWrapper(where="in a worker").reraise()
 
 
 def test_labels(tmp_path: Path) -> None:
@@ -391,7 +399,7 @@ def test_with_transform_of_a_dataset(is_decoded: bool, rows: Any, sources: dict[
         assert torch.equal(batch["pixel_values"], torch.stack([dataset[i][0] for i in range(4, 9)]))
 
 
-@pytest.mark.parametrize(("num_workers", "way"), [(0, None), (2, "fork"), (2, "spawn")])
+@pytest.mark.parametrize(("num_workers", "way"), [(0, None), (2, "fork"), (1, "spawn")])
 def test_workers_over_a_shuffled_dataset_hear_of_new_epochs(
     num_workers: int, way: str | None, rows: Any, sources: dict[str, sl.SampleTable]
 ) -> None:

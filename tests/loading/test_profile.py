@@ -6,6 +6,7 @@ import time
 import xml.etree.ElementTree as ET
 from collections import Counter
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ import sightline as sl
 from sightline import augmentation
 from sightline.errors import ContractError
 from sightline.loading import Batch, Loader, bars, profile
-from sightline.loading.profile import STARVED, TODO, WORK, Pass, Profile
+from sightline.loading.profile import CROWDED, STARVED, TODO, WORK, Pass, Profile
 from sightline.loading.stages import Stages
 from sightline.preprocessing import Preprocessing
 from tests.conftest import save_photo
@@ -103,7 +104,7 @@ def test_a_loader_slower_than_its_step_starves_it(samples: sl.SampleTable) -> No
     assert made.verdict.startswith("training is starved")
     assert made.later.wait_share is not None
     assert made.later.wait_share > 0.5
-    assert made.todo in TODO.values()
+    assert made.todo in {CROWDED, *TODO.values()}
 
 
 def test_an_evaluation_loader_has_no_profile(samples: sl.SampleTable) -> None:
@@ -140,6 +141,16 @@ def profiled(first: float, later: float, **stages: float) -> Profile:
 )  # fmt: skip
 def test_verdicts(first: float, later: float, said: str) -> None:
     assert profiled(first, later).verdict.startswith(said)
+
+
+def test_a_fast_loader_that_is_waited_for_lacks_cores() -> None:
+    made = replace(profiled(0.5, 0.3), update_images_per_s=249.0)
+    assert made.is_starved
+    assert made.is_crowded
+    assert made.verdict.startswith("training is starved of cores: the loop waits 30.0 %")
+    assert made.todo == CROWDED
+    assert not replace(made, update_images_per_s=251.0).is_crowded
+    assert not replace(profiled(0.5, 0.05), update_images_per_s=249.0).is_crowded
 
 
 @pytest.mark.parametrize("stage", WORK)

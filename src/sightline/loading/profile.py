@@ -33,6 +33,8 @@ TODO: Mapping[str, str] = {
     "collate": "Ask the loader for dtype=torch.bfloat16 where the model computes in it, or for device='cuda'.",
 }  # fmt: skip
 """What helps when a stage takes most of the time."""
+CROWDED = ("The loader alone is faster than the updates, so it lacks cores, not speed: updates, loader and other programs "
+           "share them. Leave the machine to the training, or give the loader another number of threads.")  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +96,12 @@ class Profile:
         return None if self.later.wait_share is None else self.later.wait_share > STARVED
 
     @property
+    def is_crowded(self) -> bool:
+        """Whether training waits for a loader that alone gives twice what the updates take, or more."""
+        rate = self.update_images_per_s
+        return bool(self.is_starved) and rate is not None and self.later.images_per_s > 2 * rate
+
+    @property
     def costliest(self) -> str:
         """The stage that takes most of the loader's time after the first epoch."""
         return max(WORK, key=self.later.ms_per_image)
@@ -107,7 +115,7 @@ class Profile:
         figures = (f"the loop waits {_percent(later.wait_share)} of its time; the loader gives "
                    f"{_rate(later.images_per_s)}, updates take {_rate(self.update_images_per_s)}")  # fmt: skip
         if self.is_starved:
-            return f"training is starved: {figures}"
+            return f"training is starved{' of cores' if self.is_crowded else ''}: {figures}"
         if first.wait_share > STARVED:
             return f"training is fed after the first epoch, which waits {_percent(first.wait_share)}: {figures}"
         return f"training is fed: {figures}"
@@ -115,7 +123,9 @@ class Profile:
     @property
     def todo(self) -> str:
         """What to do about it; empty where training is fed."""
-        return TODO[self.costliest] if self.is_starved else ""
+        if not self.is_starved:
+            return ""
+        return CROWDED if self.is_crowded else TODO[self.costliest]
 
     def __str__(self) -> str:
         return "\n".join([*self.table(), self.verdict, *([self.todo] if self.todo else [])])

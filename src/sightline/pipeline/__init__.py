@@ -15,7 +15,7 @@ __all__ = ["Outcome", "run", "verb"]
 
 _HOME = {
     "index": "data", "split": "data", "audit": "data", "datasets": "data", "check": "models", "train": "models",
-    "predict": "models", "evaluate": "models", "report": "page", "run": "chain",
+    "profile": "profile", "predict": "models", "evaluate": "models", "report": "page", "run": "chain",
     "convert": "convert",
 }  # fmt: skip
 
