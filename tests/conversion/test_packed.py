@@ -215,14 +215,20 @@ def test_arrays_are_refused_with_advice(tmp_path: Path) -> None:
 
 def test_nothing_is_overwritten(photo_folder: Path, tmp_path: Path) -> None:
     source = sl.index(photo_folder, limit=0.2)
-    (tmp_path / "out").mkdir()
-    convert(source, tmp_path / "out")  # an empty directory is as good as none
+    (tmp_path / "folder").mkdir()
     (tmp_path / "file").touch()
-    for name in ("out", "file"):
+    (tmp_path / "link").symlink_to("nowhere")
+    for name in (tmp_path / "folder", tmp_path / "file", tmp_path / "link", "."):
         with pytest.raises(DataError, match="overwrites nothing"):
-            convert(source, tmp_path / name)
+            convert(source, name)
     with pytest.raises(DataError, match="Did you mean 'packed'"):
         convert(source, tmp_path / "new", to="pakced")
+
+
+def test_a_place_that_cannot_be(photo_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(DataError, match="cannot be made: Not a directory"):
+        convert(sl.index(photo_folder, limit=0.2), tmp_path / "file" / "out")
 
 
 @pytest.mark.parametrize("change", ["gone", "other pixels", "no image"])

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -69,7 +71,7 @@ def convert(
     if to not in TARGETS:
         raise DataError(f"A study cannot be converted to {to!r}.{did_you_mean(to, TARGETS)}")
     place = Path(out)
-    if place.exists() and not (place.is_dir() and not any(place.iterdir())):
+    if os.path.lexists(place):
         raise DataError(f"{place} exists already; a conversion overwrites nothing. Choose a new directory.")
     is_lossy = quality is not None or max_side is not None
     encoding = Encoding(quality=quality, max_side=max_side) if is_lossy else None
@@ -77,18 +79,29 @@ def convert(
     if splits is not None and splits.samples_digest != samples.digest:
         raise DataError(f"The splits were made for other samples than those of {samples.name}. Assign them again: "
                         "sightline split STUDY")  # fmt: skip
-    partial = place.with_name(f"{place.name}.{secrets.token_hex(2)}.partial")
-    try:
-        study = Study.create(partial)
-        written, tally = TARGETS[to](samples, partial, encoding)
+    with _whole_or_nothing(place) as folder:
+        study = Study.create(folder)
+        written, tally = TARGETS[to](samples, folder, encoding)
         study.write_samples(written)
         if splits is not None:
             splits.write(study.splits_path)
             study.record_artifact("splits", splits.digest)
         result = Conversion(study=Study(place), samples=written, to=to, encoding=encoding, tally=tally)
         study.record(name=samples.name, converted=[{**result.to_json(), "samples": samples.digest}])
+    return replace(result, samples=result.study.read_samples())
+
+
+@contextmanager
+def _whole_or_nothing(place: Path) -> Iterator[Path]:
+    """A new directory beside `place` that takes its name when the block ends without an error, and else goes."""
+    partial = place.with_name(f"{place.name}.{secrets.token_hex(4)}.partial")
+    try:
+        partial.mkdir(parents=True)
+    except OSError as e:
+        raise DataError(f"{place} cannot be made: {e.strerror or e}. Choose another place.") from e
+    try:
+        yield partial
         partial.rename(place)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
-    return replace(result, samples=result.study.read_samples())
