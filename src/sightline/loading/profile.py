@@ -33,8 +33,8 @@ TODO: Mapping[str, str] = {
     "collate": "Ask the loader for dtype=torch.bfloat16 where the model computes in it, or for device='cuda'.",
 }  # fmt: skip
 """What helps when a stage takes most of the time."""
-CROWDED = ("The loader alone is faster than the updates, so it lacks cores, not speed: updates, loader and other programs "
-           "share them. Leave the machine to the training, or give the loader another number of threads.")  # fmt: skip
+CROWDED = ("The loader alone is faster than the updates: it lacks cores, which it shares with them and other programs. "
+           "Leave the machine to the training, or give the loader another number of threads.")  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
