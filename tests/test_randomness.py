@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sightline.randomness import Draws, hashes_of
+from sightline.randomness import Draws, generator, generator_of, hashes_of, normals
 
 HASHES = hashes_of([hashlib.sha256(str(i).encode()).digest()[:16] for i in range(20_000)])
 GOLDEN_BITS = ["0x78ae5a9a6b5fd45e", "0x2d6527ba78af243f", "0x577e700f9eb20492"]
@@ -69,3 +69,27 @@ def test_hash_is_the_first_half_of_the_id() -> None:
     ids = [bytes(range(16)), bytes(range(16, 32))]
     assert hashes_of(ids).tolist() == [int.from_bytes(i[:8], "little") for i in ids]
     assert np.array_equal(hashes_of(np.frombuffer(b"".join(ids), "V16")), hashes_of(ids))
+
+
+def test_generators_are_pure_and_differ_in_every_argument() -> None:
+    assert generator(1, 2, 3, 4).integers(0, 2**63) == generator(1, 2, 3, 4).integers(0, 2**63)
+    others = [(0, 2, 3, 4), (1, 0, 3, 4), (1, 2, 0, 4), (1, 2, 3, 5), (1, 2, 3, 4)]
+    assert len({int(generator(*a).integers(0, 2**63)) for a in others}) == len(others)
+    keys = Draws(1, 2, HASHES[:3]).keys(4)
+    assert keys.shape == (3, 2)
+    assert len(np.unique(keys)) == 6
+    for key, h in zip(keys, HASHES, strict=False):
+        assert generator_of(key).random() == generator(1, 2, int(h), 4).random()
+    assert generator(7, 0, 5).bit_generator.random_raw() == 0x84A4FE2AF751AAB8
+
+
+def test_normals() -> None:
+    values = normals(5, 200_001)
+    assert values.dtype == np.float32
+    assert normals(5, 4) == pytest.approx([-0.18855, -0.273111, 0.0719591, 1.780878], abs=1e-5)
+    assert abs(values.mean()) < 4.5 / np.sqrt(len(values))
+    assert abs(values.var() - 1) < 4.5 * np.sqrt(2 / len(values))
+    assert (np.abs(values) > 3).mean() == pytest.approx(0.0027, rel=0.2)
+    assert np.abs(values).max() < 7
+    assert not np.array_equal(normals(6, 9), normals(5, 9))
+    assert [len(normals(1, n)) for n in (0, 1, 2, 3)] == [0, 1, 2, 3]

@@ -74,7 +74,7 @@ def _changed(levels: Array, step: str, factor: float) -> Array:
         return levels * factor
     if step == "contrast":
         return np.asarray(levels * factor + (1 - factor) * grey_of(levels).mean())
-    if levels.shape[2] == 1:
+    if levels.shape[2] == 1 or (step == "hue" and factor == 0):
         return levels
     if step == "saturation":
         return np.asarray(levels * factor + (1 - factor) * grey_of(levels)[..., None])

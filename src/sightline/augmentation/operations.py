@@ -125,7 +125,7 @@ def _on_floats(
         step = 1 << (8 - int(magnitude))
         return np.asarray(np.floor(levels / step) * np.float32(step))
     if operation == "Solarize":
-        return np.where(levels < 255.0 * magnitude, levels, 255 - levels)
+        return np.where(levels < np.float64(255.0 * magnitude), levels, 255 - levels)  # not rounded to float32
     if operation == "Invert":
         return 255 - levels
     if operation == "AutoContrast":

@@ -42,14 +42,16 @@ class Ranges:
             return np.zeros(bins)
         if operation in ("TranslateX", "TranslateY"):
             return _evenly(0.0, 150 / 331 * side if self.pixels is None else self.pixels, bins)
-        return _evenly(0.0, {"S": self.shear, "R": self.rotate}.get(operation[0], self.enhance), bins)
+        largest = {"ShearX": self.shear, "ShearY": self.shear, "Rotate": self.rotate}.get(operation, self.enhance)
+        return _evenly(0.0, largest, bins)
 
 
 def _evenly(start: float, end: float, bins: int) -> Array:
     """Evenly spaced numbers as torch spaces them in float32: whole pixels and thresholds hang on the last bit."""
-    first, last, i = np.float32(start), np.float32(end), np.arange(bins, dtype=np.float32)
-    step = (last - first) / np.float32(bins - 1)
-    return np.where(i < bins // 2, first + step * i, last - step * (np.float32(bins - 1) - i)).astype(np.float64)
+    first, last, i = float(np.float32(start)), float(np.float32(end)), np.arange(bins)
+    step = float((np.float32(end) - np.float32(start)) / np.float32(bins - 1))
+    spaced = np.where(i < bins // 2, first + step * i, last - step * (bins - 1 - i))
+    return spaced.astype(np.float32).astype(np.float64)
 
 
 NARROW = Ranges()
