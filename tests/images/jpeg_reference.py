@@ -140,14 +140,14 @@ def coded(
     parts, digits, before = [], [], [0] * 4
     for i, (_, mcu) in enumerate(shape.blocks()):
         if interval and i and i % interval == 0:
-            parts += [_bytes(digits), bytes([0xFF, 0xD0 + (i // interval - 1) % 8])]
+            parts += [packed(digits), bytes([0xFF, 0xD0 + (i // interval - 1) % 8])]
             digits, before = [], [0] * 4
         for c, row, column in mcu:
             dc, *ac = blocks[c, row, column]
             digits += _digits(found[chosen[c] >> 4], 0, dc - before[c])
             digits += _ac(found[16 | chosen[c] & 15], ac)
             before[c] = dc
-    parts += [_bytes(digits), b"\xff\xd9"]
+    parts += [packed(digits), b"\xff\xd9"]
     count = len(shape.factors)
     sampling = b"".join(bytes([i + 1, h << 4 | v, 0]) for i, (h, v) in enumerate(shape.factors))
     head = [
@@ -179,7 +179,8 @@ def _ac(table: dict[int, str], values: Iterable[int]) -> list[str]:
     return [*digits, table[0]] if run else digits
 
 
-def _bytes(digits: Sequence[str]) -> bytes:
+def packed(digits: Sequence[str]) -> bytes:
+    """Entropy-coded bytes of binary digits, filled up with ones."""
     line = "".join(digits)
     line += "1" * (-len(line) % 8)
     return int(line or "0", 2).to_bytes(len(line) // 8, "big").replace(b"\xff", b"\xff\0")

@@ -241,7 +241,16 @@ def test_unusual_files_are_refused_with_the_reason(kind: str) -> None:
     assert str(caught.value) == reason
 
 
-def test_restart_markers_must_be_in_order_and_complete() -> None:
+def not_compiled(patch: pytest.MonkeyPatch) -> None:
+    """Arrays of plain Python check their bounds where the compiled function does so itself."""
+    for name in ("unstuffed", "read", "_code", "_size", "optimal", "written", "_put"):
+        patch.setattr(jpeg_entropy, name, getattr(jpeg_entropy, name).py_func)
+
+
+@pytest.mark.parametrize("is_compiled", [True, False])
+def test_restart_markers_must_be_in_order_and_complete(is_compiled: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not is_compiled:
+        not_compiled(monkeypatch)
     data = plain_file(interval=2)
     recoded(data)
     with pytest.raises(NotRecodable, match="unexpected marker"):
@@ -252,6 +261,25 @@ def test_restart_markers_must_be_in_order_and_complete() -> None:
         recoded(data.replace(b"\xff\xd1", b"\x00\x00\xff\xd1"))
     with pytest.raises(NotRecodable, match="unexpected marker"):
         recoded(data.replace(b"\xff\xd1", b"\xff\xff\x00"))
+
+
+def test_symbols_of_a_block() -> None:
+    data = plain_file("grey", 8, 8)
+    head = data[: data.index(b"\xff\xda") + 10]
+
+    def with_symbols(*symbols: int) -> bytes:
+        """One block: DC difference 0, then these AC symbols with value bits of 1."""
+        table = {symbol: code for code, symbol in reference.codes(reference.FLAT_AC).items()}
+        digits = "0000" + "".join(table[symbol] + "1" * (symbol & 15) for symbol in symbols)
+        return head + reference.packed([digits]) + b"\xff\xd9"
+
+    same(with_symbols(0))
+    same(with_symbols(0xF0, 0))
+    same(with_symbols(0xF0, 0xF0, 0xF0, 0xE1))
+    same(with_symbols(*[0x0F] * 63))
+    for symbols in ((0x10, 0), (0xE0,), (0xF0, 0xF0, 0xF0, 0xF1), (0xF0, 0xF0, 0xF0, 0xF0)):
+        with pytest.raises(NotRecodable, match="damaged entropy-coded bytes"):
+            recoded(with_symbols(*symbols))
 
 
 @pytest.mark.parametrize("mode", ["CMYK", "progressive"])
@@ -331,7 +359,6 @@ def _decoded(data: bytes) -> bytes | str:
 @given(flips=FLIPS, kind=st.sampled_from(["444", "420", "grey", "restarts in blocks"]))
 @settings(max_examples=25, deadline=None)
 def test_compiled_code_does_what_its_python_does(flips: list[tuple[float, int]], kind: str) -> None:
-    # Python's arrays check their bounds where the compiled function does so itself.
     data = ENCODERS[kind](photo(18, 18))
     bad = damaged(data, flips, data.index(b"\xff\xda"))
 
@@ -344,8 +371,7 @@ def test_compiled_code_does_what_its_python_does(flips: list[tuple[float, int]],
 
     compiled = outcome()
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("unstuffed", "read", "_code", "_size", "optimal", "written", "_put"):
-            patch.setattr(jpeg_entropy, name, getattr(jpeg_entropy, name).py_func)
+        not_compiled(patch)
         assert outcome() == compiled
 
 

@@ -85,10 +85,9 @@ def _symbols(data: bytes, scan: Scan) -> entropy.Symbols:
         raise NotRecodable(entropy.REASONS[entropy.CUT])
     unstuffed, ends = np.zeros(len(coded) + entropy.SPARE, np.uint8), np.empty(num_intervals, np.int64)
     found = entropy.unstuffed(coded, unstuffed, ends)
-    if found >= 0 and found != num_intervals:
-        found = entropy.CUT
     if found < 0:
         raise NotRecodable(entropy.REASONS[found])
+    ends = ends[:found]
     plan = entropy.Plan(frame.num_rows, frame.num_columns, interval, np.array(frame.blocks))
     # A symbol takes at least one bit; that an MCU went beyond the end is noticed after it, and there is room for one
     # more. Memory that is not used is never touched.
