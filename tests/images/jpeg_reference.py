@@ -19,6 +19,23 @@ FLAT_AC: Table = (bytes([0] * 7 + [128, 128] + [0] * 7), bytes(range(256)))
 SKEWED_AC: Table = (bytes([0, 1, 1, 1, 1, 1, 1, 1] + [0] * 7 + [249]), bytes(range(256)))
 """Most of its codes have 16 bits."""
 
+PLAIN = ((0, FLAT_DC), (16, FLAT_AC))
+"""Tables by class and number, as `coded` wants them."""
+
+SAMPLINGS = {
+    "444": ((1, 1), (1, 1), (1, 1)),
+    "422": ((2, 1), (1, 1), (1, 1)),
+    "420": ((2, 2), (1, 1), (1, 1)),
+    "440": ((1, 2), (1, 1), (1, 1)),
+    "411": ((4, 1), (1, 1), (1, 1)),
+    "410": ((4, 2), (1, 1), (1, 1)),
+    "tall": ((1, 4), (1, 2), (1, 1)),
+    "first is coarse": ((1, 1), (2, 2), (1, 2)),
+    "grey": ((1, 1),),
+    "grey of large factors": ((2, 2),),
+}
+"""Horizontal and vertical factor of each component."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:
@@ -196,3 +213,16 @@ def random_blocks(shape: Shape, seed: int, density: float = 0.2) -> dict[tuple[i
             block = rng.integers(-(2**sizes) + 1, 2**sizes) * (rng.random(63) < density)
             found[key] = [int(rng.integers(-1023, 1024)), *block.tolist()]
     return found
+
+
+def plain_file(sampling: str = "420", height: int = 21, width: int = 37, seed: int = 0, interval: int = 0) -> bytes:
+    """A JPEG of random coefficients with flat tables."""
+    shape = Shape(height=height, width=width, factors=SAMPLINGS[sampling])
+    blocks = random_blocks(shape, seed)
+    return coded(blocks, shape, tables=PLAIN, chosen=[0] * len(shape.factors), interval=interval)
+
+
+def segment_of(data: bytes, marker: int) -> bytes:
+    """First segment of that marker, with it."""
+    at = data.index(bytes([0xFF, marker]))
+    return data[at : at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")]

@@ -1,4 +1,7 @@
-"""A band of rows of a recoded JPEG as a small JPEG of its own."""
+"""A band of rows of a recoded JPEG as a small JPEG of its own.
+
+Taken for each crop while training, so in numpy's few calls: 10 µs, and copying the bytes twice.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The entropy-coded bytes of a baseline JPEG to symbols and back (ITU-T T.81, annexes C, F and K.2), compiled.
+"""The entropy-coded bytes of a baseline JPEG to symbols and back (ITU-T T.81, annex F), compiled.
 
 The bytes are anybody's. So every loop is bounded by the bytes that are there, not by what a header claims, and arrays
 check their bounds; `read` alone does that itself where an index comes from the bytes, for numba's checks would make it
@@ -7,21 +7,15 @@ take 2.6 times as long. Python's lock is released.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple, ParamSpec, TypeVar
+from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
-P = ParamSpec("P")
-R = TypeVar("R")
+from sightline.images.jpeg_huffman import QUICK_BITS, Decoding, compiled, compiled_unchecked
+
 Array = npt.NDArray[Any]
 
-QUICK_BITS = 9
-"""Codes up to this length, nearly all that occur, are looked up at once."""
-NUM_CODES = 4 * 256
-"""Tables of a written scan: DC and AC of the first component, DC and AC of the others."""
 BLOCK = 64
 """Coefficients of a block."""
 SPARE = 8
@@ -49,19 +43,6 @@ class Source(NamedTuple):
     """int64: where each restart interval ends."""
 
 
-class Decoding(NamedTuple):
-    """Tables of the source: row 2c for the DC, row 2c + 1 for the AC coefficients of component c."""
-
-    quick: Array
-    """uint16 [tables, 2^QUICK_BITS]: length << 8 | symbol by the next bits; 0 where the code is longer or none."""
-    limits: Array
-    """int64 [tables, 17]: the next 16 bits are below it where the code is of that length or shorter."""
-    bases: Array
-    """int64 [tables, 17]: symbol's place, less the code of that length."""
-    symbols: Array
-    """uint8 [tables, 256]."""
-
-
 class Plan(NamedTuple):
     """The scan to walk through."""
 
@@ -82,18 +63,6 @@ class Symbols(NamedTuple):
     """int64: symbols up to the end of each MCU row."""
     counts: Array
     """int64 [NUM_CODES]: how often each table << 8 | symbol occurs."""
-
-
-def compiled(function: Callable[P, R]) -> Callable[P, R]:
-    """The same function, compiled when it is first called and kept on disk; indices out of bounds raise."""
-    fast: Callable[P, R] = numba.njit(nogil=True, cache=True, boundscheck=True)(function)
-    return fast
-
-
-def compiled_unchecked(function: Callable[P, R]) -> Callable[P, R]:
-    """The same function, compiled; it sees to its indices itself."""
-    fast: Callable[P, R] = numba.njit(nogil=True, cache=True, boundscheck=False)(function)
-    return fast
 
 
 @compiled
@@ -211,57 +180,6 @@ def read(source: Source, plan: Plan, decoding: Decoding, symbols: Symbols) -> in
                 return CUT
         symbols.row_ends[row] = count
     return SURPLUS if 8 * (ends[interval] - at) + have >= 8 else count
-
-
-@compiled
-def optimal(counts: Array, lengths: Array) -> Array:
-    """Symbols from the shortest code to the longest; the number of codes of each length goes to `lengths` (int64[17]).
-
-    Huffman's algorithm over 256 counts, with one more symbol so that no code is all ones, then the codes longer than 16
-    bits shortened as in T.81, figure K.3.
-    """
-    used = np.nonzero(counts)[0]
-    keys = np.sort(counts[used] << 8 | used)
-    leaves = len(keys) + 1
-    weights = np.empty(2 * leaves - 1, np.int64)
-    weights[0] = 0  # the additional symbol is the rarest, so its code is among the longest
-    weights[1:leaves] = keys >> 8
-    parents = np.zeros(2 * leaves - 1, np.int64)
-    leaf, node = 0, leaves
-    for made in range(leaves, 2 * leaves - 1):
-        weights[made] = 0
-        for _ in range(2):
-            if node == made or (leaf < leaves and weights[leaf] <= weights[node]):
-                chosen = leaf
-                leaf += 1
-            else:
-                chosen = node
-                node += 1
-            weights[made] += weights[chosen]
-            parents[chosen] = made
-    depths = np.zeros(2 * leaves - 1, np.int64)
-    numbers = np.zeros(leaves + 1, np.int64)
-    for i in range(2 * leaves - 3, -1, -1):
-        depths[i] = depths[parents[i]] + 1
-        if i < leaves:
-            numbers[depths[i]] += 1
-    for length in range(leaves, 16, -1):
-        while numbers[length] > 0:
-            shorter = length - 2
-            while numbers[shorter] == 0:
-                shorter -= 1
-            numbers[length] -= 2
-            numbers[length - 1] += 1
-            numbers[shorter + 1] += 2
-            numbers[shorter] -= 1
-    longest = min(leaves, 16)
-    while numbers[longest] == 0:
-        longest -= 1
-    numbers[longest] -= 1
-    lengths[:] = 0
-    shown = min(leaves + 1, 17)
-    lengths[:shown] = numbers[:shown]
-    return (keys[::-1] & 0xFF).astype(np.uint8)
 
 
 @compiled
