@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -209,3 +212,11 @@ def test_framing_is_what_leads() -> None:
     assert both.view is None
     squashed = Augmentation(transforms=(Resize(size=(30, 20)), ColorJitter()))
     assert squashed.framed_size == (30, 20)
+
+
+def test_the_page_names_every_value_with_its_settings() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "augmentation.md").read_text("utf-8")
+    for kind in (*TRANSFORMS, *MIXINGS):
+        assert f"`{kind.__name__}(" in page or f"{kind.__name__}(alpha" in page, kind
+        for f in dataclasses.fields(kind):
+            assert re.search(rf"\b{f.name}\b", page), (kind, f.name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -162,15 +163,23 @@ def _check_bins(bins: int, name: str) -> None:
     check(bins >= 2, f"{name}.num_magnitude_bins", "2 or more", bins)
 
 
+@lru_cache(maxsize=32)
+def _table(ranges: Ranges, num_bins: int, height: int, width: int) -> Array:
+    """Magnitudes (operations × bins) for images of one size."""
+    sides = [width if operation == "TranslateX" else height for operation in OPERATIONS]
+    return np.stack([ranges.magnitudes(o, num_bins, side) for o, side in zip(OPERATIONS, sides, strict=True)])
+
+
 def _steps(ranges: Ranges, operations: Array, bins: Array, num_bins: int, is_negated: Array, sizes: Array) -> Array:
     """Operations with the magnitudes that their bins mean for images of `sizes`."""
-    out = np.zeros(len(operations), OPERATION)
+    out = np.empty(len(operations), OPERATION)
     out["operation"] = operations
-    sides = np.where(operations == OPERATIONS.index("TranslateX"), sizes[:, 1], sizes[:, 0])
-    for o in np.unique(operations):
-        for side in np.unique(sides[operations == o]):
-            here = (operations == o) & (sides == side)
-            out["magnitude"][here] = ranges.magnitudes(OPERATIONS[o], num_bins, int(side))[bins[here]]
-    is_signed = np.isin(operations, [OPERATIONS.index(o) for o in SIGNED])
-    out["magnitude"][is_signed & is_negated] *= -1
+    for height, width in {(int(h), int(w)) for h, w in sizes}:
+        here = (sizes == (height, width)).all(axis=1)
+        table = _table(ranges, num_bins, height, width)
+        out["magnitude"][here] = table[operations[here], bins[here]]
+    out["magnitude"][_IS_SIGNED[operations] & is_negated] *= -1
     return out
+
+
+_IS_SIGNED = np.array([operation in SIGNED for operation in OPERATIONS])
