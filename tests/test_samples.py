@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -171,3 +174,47 @@ def test_views(photo_folder: Path) -> None:
     assert frame["sample_id"][0] == table.column("sample_id")[0].hex()
     assert "<b>" not in table._repr_html_()  # names from outside stay text
     assert list(table.classes.to_pandas().columns) == ["id", "native_id", "name"]
+
+
+def test_a_table_of_the_first_version_is_read_as_one_of_this(tmp_path: Path) -> None:
+    """Columns and fields that it lacks are null; what it says stays."""
+    table = SampleTable(table_from_rows(rows(4)), CLASSES, "old", {"r": "/"})
+    entries = [[{"space": "", "id": 1, "source": "rater"}], None, [], None]
+    image = table.table["image"].combine_chunks()
+    old_image = [f for f in image.type if f.name != "frame"]
+    label = pa.struct([("space", pa.string()), ("id", pa.int32()), ("source", pa.string())])
+    further = {"crop", "boxes", "captions", "scalars", "extra"}
+    columns = {name: table.table[name] for name in table.table.schema.names if name not in further} | {
+        "image": pa.StructArray.from_arrays([image.field(f.name) for f in old_image], fields=old_image),
+        "labels": pa.array(entries, pa.list_(label)),
+    }
+    table.write(tmp_path / "s.parquet", tmp_path / "c.parquet")
+    stored = json.loads(pq.read_schema(tmp_path / "s.parquet").metadata[b"sightline"])
+    about = {"sightline": json.dumps(stored | {"version": 1})}
+    pq.write_table(pa.table(columns).replace_schema_metadata(about), tmp_path / "s.parquet")
+    first = CLASSES.to_arrow()
+    pq.write_table(first, tmp_path / "c.parquet")
+    read = SampleTable.read(tmp_path / "s.parquet", tmp_path / "c.parquet")
+    assert read.table.schema.equals(SCHEMA)
+    assert read.column("key") == table.column("key")
+    assert read.column("crop") == [None] * 4
+    assert read.column("labels")[0] == [{"space": "", "id": 1, "state": None, "score": None, "source": "rater"}]
+    assert read.column("labels")[1:] == [None, [], None]
+
+
+def test_further_spaces_travel_with_the_table(tmp_path: Path) -> None:
+    made = rows(3)
+    for i, row in enumerate(made):
+        row |= {"labels": [{"space": "coarse", "id": i % 2, "state": 1, "source": "dataset"}], "crop": [0, 1, 2, 3]}
+    coarse = Classes(("animal", "thing"), ("Animal", "Thing"), "official")
+    table = SampleTable(table_from_rows(made), CLASSES, "t", {"r": "/"}, spaces={"coarse": coarse})
+    table.write(tmp_path / "s.parquet", tmp_path / "c.parquet")
+    read = SampleTable.read(tmp_path / "s.parquet", tmp_path / "c.parquet")
+    assert read.spaces == {"coarse": coarse}
+    assert read.table.equals(table.table)
+    assert read.digest == table.digest != SampleTable(table_from_rows(rows(3)), CLASSES, "t", {"r": "/"}).digest
+    made[1]["labels"][0]["id"] = 2
+    with pytest.raises(DataError, match=r"space 'coarse' must lie in 0 … 1, got 0 … 2"):
+        SampleTable(table_from_rows(made), CLASSES, "t", spaces={"coarse": coarse})
+    with pytest.raises(DataError, match="speak of the space 'coarse'"):
+        SampleTable(table_from_rows(made[:1]), CLASSES, "t")

@@ -48,7 +48,9 @@ class ImageReader:
     `images` is the `image` column of a sample table, `roots` its alias → address map.
     """
 
-    def __init__(self, images: pa.ChunkedArray | pa.StructArray, roots: Mapping[str, str]) -> None:
+    def __init__(
+        self, images: pa.ChunkedArray | pa.StructArray, roots: Mapping[str, str], crops: pa.ChunkedArray | None = None
+    ) -> None:
         if isinstance(images, pa.ChunkedArray):
             images = images.combine_chunks()
         self._lookups = {f.name: _lookup(images.field(f.name)) for f in images.type}
