@@ -167,6 +167,7 @@ def test_a_fill_for_other_channels_is_refused() -> None:
         (lambda: RandAugment(magnitude=31), r"magnitude must be 0 … 30, the last bin, got 31"),
         (lambda: RandAugment(interpolation="lanczos"), "nearest . bilinear . bicubic, got 'lanczos'"),
         (lambda: TrivialAugment(num_magnitude_bins=1), "2 or more, got 1"),
+        (lambda: RandAugment(magnitude=2.5), r"magnitude must be 0 … 30, the last bin, got 2.5"),
         (lambda: TrivialAugment(fill=256), "a level in 0 … 255"),
         (lambda: AutoAugment(policy="imagenet21k"), "imagenet . cifar10 . svhn, got 'imagenet21k'"),
     ],

@@ -183,6 +183,8 @@ def test_text_on_the_command_line_makes_transforms() -> None:
     )
     wanted = Augmentation(transforms=(RandomResizedCrop(), RandAugment(magnitude=5)), mixing=(CutMix(),))
     assert recipe.augmentation == wanted
+    with pytest.raises(RecipeError, match=r"RandomErasing cannot be made of p='often': '<=' not supported"):
+        recipe.with_set("augmentation=Augmentation(transforms=(RandomErasing(p=often),))")
 
 
 @pytest.mark.parametrize(
@@ -190,7 +192,9 @@ def test_text_on_the_command_line_makes_transforms() -> None:
     [
         (lambda: Augmentation(transforms=("flip",)), "RandomResizedCrop | .*, got 'flip'"),
         (lambda: Augmentation(transforms=(RandomHorizontalFlip,)), "or a function of .*, got <class"),
+        (lambda: Augmentation(transforms=RandomHorizontalFlip()), "a tuple of transforms, got RandomHorizontalFlip"),
         (lambda: Augmentation(mixing=(Grayscale(),)), "a tuple of MixUp | CutMix"),
+        (lambda: Augmentation(mixing=MixUp()), "a tuple of MixUp | CutMix"),
         (lambda: Augmentation(transforms=(RandomHorizontalFlip(), Resize(size=9))), "must be first"),
         (lambda: Augmentation(transforms=(RandomResizedCrop(), CenterCrop(size=9))), "must be first"),
         (lambda: Augmentation(transforms=(Resize(size=9), RandomResizedCrop())), "must be first"),

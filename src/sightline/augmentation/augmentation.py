@@ -44,7 +44,8 @@ class Augmentation:
     """Each batch is mixed by one of these, chosen at random; none: batches stay as they are."""
 
     def __post_init__(self) -> None:
-        given: tuple[Any, ...] = self.transforms
+        given: Any = self.transforms
+        check(isinstance(given, tuple | list), "transforms", "a tuple of transforms", given)
         known = " | ".join(t.__name__ for t in TRANSFORMS)
         for t in given:
             is_fine = isinstance(t, TRANSFORMS) or (callable(t) and not isinstance(t, type | Transform))
@@ -52,7 +53,10 @@ class Augmentation:
         made = tuple(t if isinstance(t, Transform) else Custom(function=t) for t in given)
         object.__setattr__(self, "transforms", made)
         names = " | ".join(t.__name__ for t in MIXINGS)
-        check(all(isinstance(m, MIXINGS) for m in self.mixing), "mixing", f"a tuple of {names}", self.mixing)
+        mixing: Any = self.mixing
+        is_fine = isinstance(mixing, tuple | list) and all(isinstance(m, MIXINGS) for m in mixing)
+        check(is_fine, "mixing", f"a tuple of {names}", mixing)
+        object.__setattr__(self, "mixing", tuple(mixing))
         self._check_order()
 
     def _check_order(self) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from sightline.augmentation.transform import Array, Transform, check
+from sightline.augmentation.transform import Array, Transform, check, is_whole
 from sightline.randomness import Draws
 
 RESAMPLING = {
@@ -18,12 +18,8 @@ RESAMPLING = {
 }
 
 
-def _is_pixels(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
-
-
 def _is_size(value: object) -> bool:
-    return isinstance(value, tuple) and len(value) == 2 and all(_is_pixels(v) for v in value)
+    return isinstance(value, tuple) and len(value) == 2 and all(is_whole(v, 1) for v in value)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +32,7 @@ class Resize(Transform):
     """nearest (not antialiased), bilinear, bicubic or lanczos."""
 
     def __post_init__(self) -> None:
-        is_fine = _is_pixels(self.size) or _is_size(self.size)
+        is_fine = is_whole(self.size, 1) or _is_size(self.size)
         check(is_fine, "Resize.size", "pixels of the shorter side or (height, width)", self.size)
         names = " | ".join(RESAMPLING)
         check(self.interpolation in RESAMPLING, "Resize.interpolation", names, self.interpolation)
@@ -74,7 +70,7 @@ class CenterCrop(Transform):
     """Side of a square, or height and width, in pixels."""
 
     def __post_init__(self) -> None:
-        is_fine = _is_pixels(self.size) or _is_size(self.size)
+        is_fine = is_whole(self.size, 1) or _is_size(self.size)
         check(is_fine, "CenterCrop.size", "pixels of a square's side or (height, width)", self.size)
 
     def shape(self, height: int, width: int) -> tuple[int, int]:

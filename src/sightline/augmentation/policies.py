@@ -10,7 +10,7 @@ import numpy as np
 from sightline.augmentation.framing import RESAMPLING
 from sightline.augmentation.operations import OPERATIONS, SIGNED, operated
 from sightline.augmentation.searched import SEARCHED
-from sightline.augmentation.transform import STREAMS, Array, Transform, check
+from sightline.augmentation.transform import STREAMS, Array, Transform, check, is_whole
 from sightline.randomness import Draws
 
 OPERATION = np.dtype([("operation", np.int64), ("magnitude", np.float64)])
@@ -72,7 +72,7 @@ class Policy(Transform):
         name, known = type(self).__name__, tuple(RESAMPLING)[:3]
         check(self.interpolation in known, f"{name}.interpolation", " | ".join(known), self.interpolation)
         levels = self.fill if isinstance(self.fill, tuple) else (self.fill,)
-        is_fine = len(levels) in (1, 3) and all(isinstance(v, int) and 0 <= v <= 255 for v in levels)
+        is_fine = len(levels) in (1, 3) and all(is_whole(v, 0, 255) for v in levels)
         check(is_fine, f"{name}.fill", "a level in 0 … 255, or one for each channel", self.fill)
 
     def apply(self, levels: Array, parameters: Array) -> Array:
@@ -100,10 +100,10 @@ class RandAugment(Policy):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check(1 <= self.num_ops <= STREAMS // 2, "RandAugment.num_ops", f"1 … {STREAMS // 2}", self.num_ops)
+        check(is_whole(self.num_ops, 1, STREAMS // 2), "RandAugment.num_ops", f"1 … {STREAMS // 2}", self.num_ops)
         _check_bins(self.num_magnitude_bins, "RandAugment")
         last = self.num_magnitude_bins - 1
-        check(0 <= self.magnitude <= last, "RandAugment.magnitude", f"0 … {last}, the last bin", self.magnitude)
+        check(is_whole(self.magnitude, 0, last), "RandAugment.magnitude", f"0 … {last}, the last bin", self.magnitude)
 
     def draw(self, draws: Draws, stream: int, sizes: Array) -> Array:
         """The operations of each sample (`OPERATION`, n × num_ops)."""
@@ -160,7 +160,7 @@ class AutoAugment(Policy):
 
 
 def _check_bins(bins: int, name: str) -> None:
-    check(bins >= 2, f"{name}.num_magnitude_bins", "2 or more", bins)
+    check(is_whole(bins, 2), f"{name}.num_magnitude_bins", "2 or more", bins)
 
 
 @lru_cache(maxsize=32)

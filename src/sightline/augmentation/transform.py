@@ -42,6 +42,11 @@ def check(is_fine: bool, name: str, wanted: str, got: Any) -> None:
         raise RecipeError(f"augmentation: {name} must be {wanted}, got {got!r}.")
 
 
+def is_whole(value: Any, low: int, high: float = float("inf")) -> bool:
+    """Whether a setting is an int in low … high."""
+    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+
+
 def as_levels(values: Array, dtype: npt.DTypeLike) -> Array:
     """Values as levels of a type: rounded for uint8, else cast. They must lie in 0 … 255."""
     return np.rint(values).astype(np.uint8) if dtype == np.uint8 else values.astype(dtype)
