@@ -58,7 +58,11 @@ def build(part: type, values: Mapping[str, Any]) -> Any:
     ]  # fmt: skip
     if absent:
         raise RecipeError(f"{part.__name__} needs {', '.join(absent)}.")
-    return part(**values)
+    try:
+        return part(**values)
+    except TypeError as e:  # a word where a number is compared
+        given = ", ".join(f"{name}={value!r}" for name, value in values.items())
+        raise RecipeError(f"{part.__name__} cannot be made of {given}: {e}.") from e
 
 
 def with_set(value: Any, assignment: str, parts: Mapping[str, type]) -> Any:
