@@ -12,7 +12,8 @@ import pyarrow as pa
 import pytest
 
 from sightline.errors import DataError, DecodeError
-from sightline.images import ImageReader, reading, resolve_root
+from sightline.images import ImageReader, decode, resolve_root
+from sightline.images.containers import arrays, parquet
 from sightline.samples import IMAGE
 from tests.sources import idx_bytes, jpeg, picture, write_files, write_hub
 
@@ -55,7 +56,7 @@ def test_damaged_gzip_is_a_reason(tmp_path: Path) -> None:
 
 
 def test_a_container_that_unpacks_without_end_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "MAX_BUFFER_BYTES", 1000)
+    monkeypatch.setattr(arrays, "MAX_BYTES", 1000)
     write_files(tmp_path, {"x.gz": gzip.compress(bytes(2000))})
     with pytest.raises(DecodeError, match="unpacks to more than 1,000"):
         reader(tmp_path, {"path": "x.gz", "container": "idx", "offset": 0, "length": 4}).payload(0)
@@ -88,10 +89,10 @@ def test_parquet(tmp_path: Path) -> None:
 def test_parquet_keeps_only_so_many_row_groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     images = [jpeg(i) for i in range(9)]
     write_hub(tmp_path / "a.parquet", images, [0] * 9, row_group_size=3)
-    monkeypatch.setattr(reading, "PARQUET_CACHE_BYTES", 1)
+    monkeypatch.setattr(parquet, "CACHE_BYTES", 1)
     r = reader(tmp_path, *_rows(9, 3))
     assert [r.payload(i) for i in (0, 8, 4, 0)] == [images[i] for i in (0, 8, 4, 0)]
-    assert len(r._groups) == 1
+    assert len(r._containers["parquet"]._groups) == 1
 
 
 def test_damaged_parquet_is_a_reason(tmp_path: Path) -> None:
@@ -131,3 +132,37 @@ def test_roots(tmp_path: Path) -> None:
     assert (resolve_root("package:numpy") / "__init__.py").is_file()
     with pytest.raises(DataError, match="'no_such_package', which is not installed"):
         resolve_root("package:no_such_package")
+
+
+def test_any_byte_range_is_read_whatever_its_container(tmp_path: Path) -> None:
+    data = jpeg(3)
+    (tmp_path / "x.tar").write_bytes(b"before" + data + b"after")
+    r = reader(tmp_path, {"path": "x.tar", "container": "tar", "offset": 6, "length": len(data), "codec": "jpeg"},
+               {"path": "x.tar", "container": "tfrecord", "offset": 6, "length": 10**6, "codec": "jpeg"},
+               {"path": "x.tar", "container": "unheard of", "codec": "jpeg"})  # fmt: skip
+    assert r.payload(0) == data
+    assert np.array_equal(r.pixels(0).values, decode(data).values)
+    with pytest.raises(DecodeError, match=r"x.tar, byte 6: the file ends before byte 1,000,006"):
+        r.payload(1)
+    with pytest.raises(DataError, match="Unknown container 'unheard of'"):
+        r.payload(2)
+
+
+@pytest.mark.parametrize(
+    ("crop", "wanted"),
+    [([1.2, 2.0, 5.0, 6.5], (slice(2, 7), slice(1, 5))), ([-3, -3, 100, 2], (slice(0, 2), slice(0, 20)))],
+)
+def test_a_crop_is_every_pixel_it_touches(tmp_path: Path, crop: list[float], wanted: tuple[slice, slice]) -> None:
+    values = np.random.default_rng(0).integers(0, 256, (16, 20, 3), dtype=np.uint8)
+    (tmp_path / "a.bin").write_bytes(values.tobytes())
+    image = {"root": "r", "path": "a.bin", "container": "npy", "offset": 0, "length": values.size, "codec": "raw",
+             "layout": "u1:16,20,3"}  # fmt: skip
+    crops = pa.chunked_array([pa.array([crop, None, [30, 0, 31, 1]], pa.list_(pa.float32()))])
+    r = ImageReader(pa.array([image] * 3, IMAGE), {"r": str(tmp_path)}, crops)
+    assert np.array_equal(r.pixels(0).values, values[wanted])
+    pixels, first = r.band(0, 1, 2)
+    assert first == 0
+    assert np.array_equal(pixels.values, values[wanted])
+    assert np.array_equal(r.pixels(1).values, values)
+    with pytest.raises(DecodeError, match="shows nothing of an image of 16 × 20"):
+        r.pixels(2)

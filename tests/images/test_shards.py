@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from sightline.errors import DataError, DecodeError
-from sightline.images import ImageReader, decode, shards
+from sightline.images import ImageReader, decode, ranges, shards
 from sightline.images.shards import BANDS, companion_of
 from sightline.samples import IMAGE
 from tests.sources import encoded, picture
@@ -104,13 +104,13 @@ def test_files_are_closed_with_their_reader(tmp_path: Path, images: list[tuple[b
 def test_more_shards_than_may_stay_open(
     tmp_path: Path, images: list[tuple[bytes, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shards, "MAX_OPEN", 1)
-    store = shards.Shards()
+    monkeypatch.setattr(ranges, "MAX_OPEN", 1)
+    store = shards.Shards(ranges.Ranges())
     for _ in range(2):
         for k in range(3):
             packed(tmp_path, images[k:], f"{k}.tar")
             assert store.payload(str(tmp_path / f"{k}.tar"), 4, len(images[k][0])) == images[k][0]
-    assert len(store._files) == 1
+    assert len(store._ranges._files) == 1
 
 
 def test_a_sample_without_bytes_is_a_reason(tmp_path: Path) -> None:

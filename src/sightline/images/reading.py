@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-import gzip
 import importlib.util
-import os
+import math
 import threading
-import zlib
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from sightline.errors import DataError, DecodeError
+from sightline.images.containers import Container, Reference, opened
 from sightline.images.decoding import Pixels, decode
 from sightline.images.partial import upper_rows
+from sightline.images.ranges import Ranges
+from sightline.images.raw import pixels_of_raw
 from sightline.images.shards import Shards, damaged
 
 PACKAGE = "package:"
 """How the address of a root begins whose files an installed package carries."""
-
-PARQUET_CACHE_BYTES = 2 << 30
-"""Row groups of encoded images kept in memory; beyond it the least recently used goes."""
-
-MAX_BUFFER_BYTES = 4 << 30
-"""A compressed container that grows beyond this is refused."""
 
 
 def resolve_root(address: str) -> Path:
@@ -45,7 +37,7 @@ def resolve_root(address: str) -> Path:
 class ImageReader:
     """Payload bytes and pixels of samples, by position in the reference column; safe to share between threads.
 
-    `images` is the `image` column of a sample table, `roots` its alias → address map.
+    `images` is the `image` column of a sample table, `roots` its alias → address map, `crops` its `crop` column.
     """
 
     def __init__(
@@ -54,14 +46,13 @@ class ImageReader:
         if isinstance(images, pa.ChunkedArray):
             images = images.combine_chunks()
         self._lookups = {f.name: _lookup(images.field(f.name)) for f in images.type}
+        self._crops = crops if crops is not None and crops.null_count < len(crops) else None
         self._roots = {alias: resolve_root(address) for alias, address in roots.items()}
         self._length = len(images)
         self._lock = threading.Lock()
-        self._buffers: dict[str, np.ndarray[Any, Any]] = {}
-        self._parquet: dict[str, pq.ParquetFile] = {}
-        self._groups: OrderedDict[tuple[str, str, int], pa.Array] = OrderedDict()
-        self._groups_bytes = 0
-        self._shards = Shards()
+        self._containers: dict[str, Container] = {}
+        self._ranges = Ranges()
+        self._shards = Shards(self._ranges)
 
     def __len__(self) -> int:
         return self._length
@@ -74,40 +65,71 @@ class ImageReader:
         return self._roots[self._get("root", i)] / str(self._get("path", i))
 
     def payload(self, i: int) -> bytes:
-        """Encoded bytes of sample `i` exactly as stored. Raises DecodeError when they cannot be read."""
-        container = self._get("container", i)
-        path = self.path(i)
+        """Bytes of sample `i` exactly as stored, encoded or raw. Raises DecodeError when they cannot be read."""
+        container, path = self._get("container", i), self.path(i)
         try:
             if container == "file":
                 return path.read_bytes()
-            if container == "parquet":
-                return self._parquet_payload(i, str(path))
             if container == "packed":
                 return self._shards.payload(*self._packed(i))
-            if container in {"idx", "csv"}:
-                start, length = self._get("offset", i), self._get("length", i)
-                data = self._buffer(path, container)[start : start + length].tobytes()
-                if len(data) != length:
-                    raise DecodeError(f"{path.name} ends before byte {start + length}")
-                return data
+            found = self._container(container)
+            if found is not None:
+                return found.payload(self._reference(i, path))
+            return self._range(i, path)
         except FileNotFoundError:
             raise DecodeError(f"file is missing: {path.name}") from None
         except OSError as e:
             raise DecodeError(f"cannot be read: {e.strerror or e}") from None
-        raise DataError(f"Unknown container {container!r} in the sample table; it was made by another version.")
+
+    def _range(self, i: int, path: Path) -> bytes:
+        start, length = self._get("offset", i), self._get("length", i)
+        if start is None or length is None:
+            container = self._get("container", i)
+            raise DataError(f"Unknown container {container!r} in the sample table; it was made by another version.")
+        try:
+            return self._ranges.read(str(path), start, start + length)
+        except DecodeError as e:
+            raise DecodeError(f"{path}, byte {start:,}: {e}") from None
+
+    def _container(self, name: str) -> Container | None:
+        if name not in self._containers:
+            with self._lock:
+                made = self._containers.get(name) or opened(name)
+                if made is None:
+                    return None
+                self._containers[name] = made
+        return self._containers[name]
+
+    def _reference(self, i: int, path: Path) -> Reference:
+        names = ("member", "offset", "length", "row_group", "row", "frame", "layout")
+        return Reference(str(path), *(self._get(name, i) for name in names))
 
     def pixels(self, i: int, payload: bytes | None = None) -> Pixels:
-        """Native pixels of sample `i`, from its payload if that was read already.
+        """Native pixels of sample `i`, from its payload if that was read already; of a crop the part it names.
 
         Raises DecodeError with the reason when they cannot be had.
         """
         if payload is None:
             payload = self.payload(i)
+        return self._cropped(i, self._whole(i, payload))
+
+    def _whole(self, i: int, payload: bytes) -> Pixels:
         if self._get("codec", i) == "raw":
-            return _raw_pixels(payload, self._get("layout", i))
-        if self._get("container", i) == "packed":
+            return pixels_of_raw(payload, self._get("layout", i))
+        container = self._get("container", i)
+        if container == "packed":
             return self._unpacked(i, payload)
+        pixels: Callable[[Reference, bytes], Pixels] | None = getattr(self._container(container), "pixels", None)
+        if pixels is not None:
+            return pixels(self._reference(i, self.path(i)), payload)
         return decode(payload)
+
+    def _cropped(self, i: int, pixels: Pixels) -> Pixels:
+        crop = None if self._crops is None else self._crops[i].as_py()
+        if crop is None:
+            return pixels
+        top, left, bottom, right = _pixel_box(crop, *pixels.values.shape[:2])
+        return Pixels(pixels.values[top:bottom, left:right], pixels.bits, pixels.orientation)
 
     def band(self, i: int, top: int, bottom: int) -> tuple[Pixels, int]:
         """Native pixels of sample `i` that hold at least the stored rows `top` … `bottom` - 1, and the first one's row.
@@ -115,6 +137,8 @@ class ImageReader:
         They equal the same rows of `pixels(i)`; where decoding a part is not possible they are all rows.
         Raises DecodeError with the reason when they cannot be had.
         """
+        if self._crops is not None:
+            return self.pixels(i), 0
         if self._get("container", i) != "packed":
             payload = self.payload(i)
             rows = upper_rows(payload, bottom) if self._get("codec", i) == "jpeg" else None
@@ -143,80 +167,28 @@ class ImageReader:
             shard, offset, _ = self._packed(i)
             raise damaged(shard, offset, e) from None
 
-    def _parquet_payload(self, i: int, path: str) -> bytes:
-        column, group = self._get("member", i), self._get("row_group", i)
-        with self._lock:
-            key = (path, column, group)
-            values = self._groups.get(key)
-            if values is None:
-                values = self._load_group(path, column, group)
-                self._groups[key] = values
-                self._groups_bytes += values.nbytes
-                while self._groups_bytes > PARQUET_CACHE_BYTES and len(self._groups) > 1:
-                    self._groups_bytes -= self._groups.popitem(last=False)[1].nbytes
-            else:
-                self._groups.move_to_end(key)
-        data = values[self._get("row", i)].as_py()
-        if data is None:
-            raise DecodeError("no bytes in this row")
-        return bytes(data)
-
-    def _load_group(self, path: str, column: str, group: int) -> pa.Array:
-        try:
-            if path not in self._parquet:
-                self._parquet[path] = pq.ParquetFile(path)
-            table = self._parquet[path].read_row_group(group, columns=[column])
-        except pa.ArrowInvalid as e:
-            raise DecodeError(f"damaged Parquet file: {e}") from None
-        values = table.column(0).combine_chunks()
-        for name in column.split(".")[1:]:
-            values = values.field(name)
-        return values
-
-    def _buffer(self, path: Path, container: str) -> np.ndarray[Any, Any]:
-        key = str(path)
-        with self._lock:
-            if key not in self._buffers:
-                self._buffers[key] = _csv_bytes(path) if container == "csv" else _file_bytes(path)
-            return self._buffers[key]
-
 
 def _lookup(column: pa.Array) -> Callable[[int], Any]:
-    """The value at a position; of dictionary columns 0.1 µs instead of the 1.3 µs of Arrow's scalars."""
-    if not pa.types.is_dictionary(column.type):
-        return lambda i: column[i].as_py()
-    values = [*column.dictionary.to_pylist(), None]
-    codes = column.indices.fill_null(-1).to_numpy()
-    return lambda i: values[codes[i]]
+    """The value at a position; 0.2 µs instead of the 1.3 µs of Arrow's scalars, for all but text."""
+    if column.null_count == len(column):
+        return lambda i: None
+    if pa.types.is_dictionary(column.type):
+        values = [*column.dictionary.to_pylist(), None]
+        codes = column.indices.fill_null(-1).to_numpy()
+        return lambda i: values[codes[i]]
+    if pa.types.is_integer(column.type):
+        numbers = column.fill_null(-1).to_numpy()  # none of these fields is ever below 0
+        return lambda i: int(number) if (number := numbers[i]) >= 0 else None
+    return lambda i: column[i].as_py()
 
 
-def _file_bytes(path: Path) -> np.ndarray[Any, Any]:
-    if path.suffix != ".gz":
-        if os.path.getsize(path) == 0:
-            raise DecodeError(f"{path.name} is empty")
-        return np.memmap(path, np.uint8, "r")
-    try:
-        with gzip.open(path) as f:
-            data = f.read(MAX_BUFFER_BYTES + 1)
-    except (EOFError, gzip.BadGzipFile, zlib.error) as e:
-        raise DecodeError(f"damaged gzip file: {e}") from None
-    if len(data) > MAX_BUFFER_BYTES:
-        raise DecodeError(f"{path.name} unpacks to more than {MAX_BUFFER_BYTES:,} bytes")
-    return np.frombuffer(data, np.uint8)
+def _pixel_box(crop: list[float], height: int, width: int) -> tuple[int, int, int, int]:
+    """top, left, bottom, right of a crop (x0, y0, x1, y1): every pixel it touches, inside the image.
 
-
-def _csv_bytes(path: Path) -> np.ndarray[Any, Any]:
-    """All fields of a headerless CSV of small integers as one byte each, row after row."""
-    with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as f:
-        return np.loadtxt(f, delimiter=",", dtype=np.uint8).ravel()
-
-
-def _raw_pixels(payload: bytes, layout: str) -> Pixels:
-    """Pixels of layout `u1:H,W[,C]`; `u1/16:…` holds 0 … 16, stretched to 0 … 255 (invertible)."""
-    kind, _, shape = layout.partition(":")
-    if kind not in {"u1", "u1/16"}:
-        raise DataError(f"Unknown raw layout {layout!r} in the sample table; it was made by another version.")
-    values = np.frombuffer(payload, np.uint8).reshape([int(n) for n in shape.split(",")])
-    if kind == "u1/16":
-        values = ((values.astype(np.uint16) * 255 + 8) // 16).astype(np.uint8)
-    return Pixels(values[:, :, None] if values.ndim == 2 else values, 8)
+    Raises DecodeError when none is.
+    """
+    left, top = max(math.floor(crop[0]), 0), max(math.floor(crop[1]), 0)
+    right, bottom = min(math.ceil(crop[2]), width), min(math.ceil(crop[3]), height)
+    if right <= left or bottom <= top:
+        raise DecodeError(f"the crop {crop} shows nothing of an image of {height} × {width}")
+    return top, left, bottom, right

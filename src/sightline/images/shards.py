@@ -8,9 +8,7 @@ that are used take memory, and those the system may drop.
 
 from __future__ import annotations
 
-import os
 import threading
-import weakref
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +18,10 @@ import pyarrow as pa
 
 from sightline.errors import DataError, DecodeError
 from sightline.images.jpeg_bands import band
+from sightline.images.ranges import Ranges
 
 BANDS = pa.schema([pa.field("bands", pa.list_(pa.uint32()))])
 """Schema of a shard's companion."""
-
-MAX_OPEN = 512
-"""Shards kept open; others are opened for each read, because a process may have 1,024 files."""
 
 
 def companion_of(shard: str | Path) -> Path:
@@ -36,11 +32,10 @@ def companion_of(shard: str | Path) -> Path:
 class Shards:
     """Byte ranges of shard files, kept open; safe to share between threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, ranges: Ranges) -> None:
         self._lock = threading.Lock()
-        self._files: dict[str, int] = {}
+        self._ranges = ranges
         self._bands: dict[str, _Bands] = {}
-        self._closing = weakref.finalize(self, _close, self._files)
 
     def payload(self, shard: str, offset: int, length: int) -> bytes:
         """A whole payload. Raises DecodeError naming shard and offset when the shard is too short, OSError."""
@@ -72,23 +67,7 @@ class Shards:
 
     def _read(self, shard: str, offset: int, start: int, stop: int) -> bytes:
         """Bytes `start` … `stop` - 1 of the payload that begins at `offset`."""
-        file = self._files.get(shard)
-        if file is None:
-            file = self._open(shard)
-        if file is None:
-            with Path(shard).open("rb", buffering=0) as f:
-                data = os.pread(f.fileno(), stop - start, offset + start)
-        else:
-            data = os.pread(file, stop - start, offset + start)
-        if len(data) != stop - start:
-            raise DecodeError(f"the file ends before byte {offset + stop:,}")
-        return data
-
-    def _open(self, shard: str) -> int | None:
-        with self._lock:
-            if shard not in self._files and len(self._files) < MAX_OPEN:
-                self._files[shard] = os.open(shard, os.O_RDONLY | os.O_CLOEXEC)
-            return self._files.get(shard)
+        return self._ranges.read(shard, offset + start, offset + stop)
 
     def _opened(self, shard: str) -> _Bands:
         with self._lock:
@@ -143,7 +122,3 @@ class _Bands:
         return DataError(f"{self._path} is damaged or belongs to another shard: {what}. Restore it from a copy, or "
                          "convert the study again.")  # fmt: skip
 
-
-def _close(files: dict[str, int]) -> None:
-    for file in files.values():
-        os.close(file)
