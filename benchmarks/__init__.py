@@ -1,0 +1,1 @@
+"""Loading measured beside other loaders: `python benchmarks/loading.py`."""

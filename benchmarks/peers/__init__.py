@@ -1,0 +1,1 @@
+"""Contenders: what each prepares once, and how it makes the batches of a job."""
