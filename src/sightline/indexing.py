@@ -43,8 +43,8 @@ def index(
     """
     attributes = Attributes(groups=(group,) if isinstance(group, str) else tuple(group), time=time)
     listing = _listing(source, attributes)
-    card = catalog.recognise(listing)
-    if isinstance(source, str) and card is None and not Path(source).exists():
+    card = catalog.recognise(listing) if listing.dataset is None else None
+    if isinstance(source, str) and card is None and listing.dataset is None and not Path(source).exists():
         raise DataError(f"The files found for {source!r} are not that dataset: sizes or labels differ from its card.")
     labelled = _labelled(listing, card, Path(class_file) if class_file is not None else None)
     subset: dict[str, Any] = {}
@@ -52,10 +52,12 @@ def index(
         labelled, subset["classes"] = _only(labelled, classes)
     if limit is not None:
         labelled, subset["limit"] = _limited(labelled, limit), limit
-    _refuse_one_class(labelled, source)
+    if listing.dataset is None:
+        _refuse_one_class(labelled, source)
+    known = card.name if card else listing.dataset
     return SampleTable(
-        _table(labelled), labelled.classes, name or (card.name if card else listing.name), listing.roots, subset,
-        listing.notes,
+        _table(labelled), labelled.classes, name or known or listing.name, listing.roots, subset, listing.notes,
+        labelled.listing.spaces,
     )  # fmt: skip
 
 
@@ -85,7 +87,7 @@ def _listing(source: str | os.PathLike[str], attributes: Attributes) -> Listing:
     if (path / "study.json").exists():
         raise DataError(f"{path} is a study: its samples are listed already. Go on with it: sightline split {path}. Or "
                         "give the source it was made of.")  # fmt: skip
-    layout = detect(path)
+    layout = next((known for known in catalog.LAYOUTS if known.is_at(path)), None) or detect(path)
     if not layout.has_columns:
         _refuse(attributes, layout.name)
     return layout.read(path, attributes)
@@ -137,7 +139,7 @@ def _labelled(listing: Listing, card: Card | None, class_file: Path | None) -> _
     classes = Classes(ids, tuple(names.get(i, i) for i in ids), policy)
     # Arrays are named by their dataset and their index. A folder's paths name themselves, and a folder may grow
     # beyond its dataset: its ids must not change when it does.
-    dataset = card.name if card is not None and listing.layout != "class folders" else ""
+    dataset = listing.dataset or (card.name if card is not None and listing.layout != "class folders" else "")
     return _Labelled(
         listing, dataset, [sample_id_of(dataset, key) for key in listing.keys],
         [None if v is None else classes.index[v] for v in labels], classes,
@@ -234,12 +236,14 @@ def _table(labelled: _Labelled) -> pa.Table:
     if "codec" not in images:
         headers = read_headers(listing)
         reasons = [h if isinstance(h, str) else None for h in headers]
+        if listing.reasons is not None:
+            reasons = [told or found for told, found in zip(listing.reasons, reasons, strict=True)]
         images |= {f: [getattr(h, f) if isinstance(h, Header) else None for h in headers] for f in FIELDS}
     values: dict[str, Any] = {
         "sample_id": labelled.ids, "key": listing.keys, "ordinal": range(n), "dataset": [labelled.dataset] * n,
         "split": listing.splits, "group_id": _group_ids(listing), "time": listing.times, "label": labelled.labels,
         "groups": None if listing.groups is None else [[{"kind": k, "id": i} for k, i in g] for g in listing.groups],
-        "status": ["ok" if r is None else "unreadable" for r in reasons], "reason": reasons,
+        "status": ["ok" if r is None else "unreadable" for r in reasons], "reason": reasons, **listing.columns,
     }  # fmt: skip
     columns = [
         _image_array(images, n) if f.name == "image"

@@ -46,6 +46,7 @@ def table_of_files(
     labels = [i % 3 for i in range(len(names))] if labels is None else labels
     images = [{"path": name, "container": "file", "bits": 8} for name in names]
     if is_sized:
-        images = [image | asdict(sniff((folder / name).read_bytes())) for image, name in zip(images, names, strict=True)]
+        headers = [sniff((folder / name).read_bytes()) for name in names]
+        images = [image | asdict(header) for image, header in zip(images, headers, strict=True)]
     rows = [row(*facts) for facts in zip(names, images, labels, strict=True)]
     return SampleTable(table_from_rows(rows), CLASSES, "files", {"data": str(folder)})

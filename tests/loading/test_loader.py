@@ -588,3 +588,24 @@ def test_a_transform_of_ones_own_is_reproducible(files: SampleTable) -> None:
     wanted = bytes_of(Loader(files, threads=0, **facts).epoch(1))
     assert bytes_of(Loader(files, threads=7, **facts).epoch(1)) == wanted
     assert bytes_of(Loader(files, threads=2, **facts).epoch(2)) != wanted
+
+
+@pytest.mark.parametrize("cache_bytes", [0, 1 << 30])
+def test_a_sample_that_is_a_crop_of_an_image(tmp_path: Path, cache_bytes: int) -> None:
+    names = [f"{i}.png" for i in range(4)]
+    for i, name in enumerate(names):
+        save_photo(tmp_path / name, i, size=(60, 50))
+    whole = table_of_files(tmp_path, names)
+    boxes = [[5.0, 3.0, 45.0, 43.0], None, [0.0, 10.0, 60.0, 50.0], None]
+    rows = [row | {"crop": box} for row, box in zip(whole.table.to_pylist(), boxes, strict=True)]
+    crops = SampleTable(table_from_rows(rows), whole.classes, "crops", whole.roots)
+    for i, box in enumerate(boxes):
+        left, top, right, bottom = (int(v) for v in box or (0, 0, 60, 50))
+        Image.open(tmp_path / names[i]).crop((left, top, right, bottom)).save(tmp_path / f"cut{i}.png")
+    cut = table_of_files(tmp_path, [f"cut{i}.png" for i in range(4)])
+    cut = SampleTable(cut.table.set_column(0, "sample_id", whole.table["sample_id"]), cut.classes, "cut", cut.roots)
+    for transforms in (None, SHIFT, augmentation.photograph(24)):
+        facts = {"preprocessing": PHOTO, "augmentation": transforms, "batch_size": 4, "cache_bytes": cache_bytes}
+        a, b = Loader(crops, **facts), Loader(cut, **facts)
+        batches = zip(a.epoch(1), b.epoch(1), strict=True) if transforms else zip(a, b, strict=True)
+        assert all(torch.equal(x.images_bchw, y.images_bchw) for x, y in batches)

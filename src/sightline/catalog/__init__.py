@@ -7,11 +7,14 @@ from typing import overload
 from sightline.catalog import cifar, digits, imagenet, mnist
 from sightline.catalog.card import Card, Figure, PublishedStatistics
 from sightline.errors import DataError, did_you_mean
-from sightline.formats import Listing
+from sightline.formats import Format, Listing
 
 CATALOG = (digits.DIGITS, mnist.MNIST, mnist.FASHION_MNIST, cifar.CIFAR10, imagenet.IMAGENETTE, imagenet.IMAGENET_1K)
 
-__all__ = ["CATALOG", "Card", "Figure", "PublishedStatistics", "datasets", "recognise"]
+LAYOUTS: tuple[Format, ...] = ()
+"""Layouts that one dataset alone has, tried before the general ones: its own files say more than folders do."""
+
+__all__ = ["CATALOG", "LAYOUTS", "Card", "Figure", "PublishedStatistics", "datasets", "recognise"]
 
 
 @overload

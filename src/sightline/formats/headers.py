@@ -13,8 +13,9 @@ import pyarrow.parquet as pq
 
 from sightline.errors import DecodeError
 from sightline.formats.listing import Listing
-from sightline.images import Header, resolve_root, sniff
+from sightline.images import Header, ImageReader, resolve_root, sniff
 from sightline.progress import progress
+from sightline.samples import IMAGE
 
 FIELDS = ("codec", "width", "height", "mode", "bits", "exif_orientation")
 
@@ -28,7 +29,9 @@ def read_headers(listing: Listing) -> list[Result]:
     results: list[Result] = [""] * n
     # Threads: opening files waits for the disk; what remains of Python's lock allows 20,000 headers/s.
     with ThreadPoolExecutor(min(16, 4 * (os.cpu_count() or 1))) as pool, progress("headers", n) as advance:
-        work = _parquet_work(listing) if listing.images["container"] == "parquet" else _file_work(listing)
+        container = listing.images["container"]
+        works = {"parquet": _parquet_work, "file": _file_work}
+        work = works.get(container if isinstance(container, str) else "", _other_work)(listing)
         for window in _windows(work, 64):
             for start, found in pool.map(lambda w: (w[0], w[1]()), window):
                 results[start : start + len(found)] = found
@@ -70,6 +73,30 @@ def _of_file(path: Path) -> Result:
         return f"file is missing: {path.name}"
     except OSError as e:
         return f"cannot be read: {e.strerror or e}"
+
+
+def _other_work(listing: Listing) -> Iterator[Work]:
+    n = len(listing.keys)
+    for start in range(0, n, 1024):
+        block = range(start, min(start + 1024, n))
+        values = {f.name: listing.images.get(f.name) for f in IMAGE}
+        columns = [
+            pa.array([v[i] for i in block] if isinstance(v, list) else [v] * len(block), IMAGE.field(name).type)
+            for name, v in values.items()
+        ]
+        reader = ImageReader(pa.StructArray.from_arrays(columns, fields=list(IMAGE)), listing.roots)
+        yield start, lambda reader=reader: [_of_reader(reader, i) for i in range(len(reader))]
+
+
+def _of_reader(reader: ImageReader, i: int) -> Result:
+    try:
+        head = reader.head(i)
+        try:
+            return sniff(head)
+        except DecodeError:
+            return sniff(reader.payload(i))  # metadata longer than the head
+    except DecodeError as e:
+        return str(e)
 
 
 def _parquet_work(listing: Listing) -> Iterator[Work]:

@@ -9,6 +9,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+from sightline.samples import Classes
+
 T = TypeVar("T")
 
 SPLIT_NAMES = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "dev": "val",
@@ -61,6 +63,15 @@ class Listing:
     groups: Sequence[Sequence[tuple[str, str]]] | None = None
     """(kind, id) pairs that tie samples together."""
     times: Sequence[datetime | None] | None = None
+    reasons: Sequence[str | None] | None = None
+    """Why a sample has no image (a failed download, say), where the source itself tells; None = it has one."""
+    columns: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    """Further columns of the sample table by name, such as `labels`, `crop`, `boxes` or `captions`: what only some
+    sources tell. Entries of `labels` and `boxes` hold class ids, not native ids."""
+    spaces: Mapping[str, Classes] = field(default_factory=dict)
+    """Further label spaces that `columns` speak of, by name."""
+    dataset: str | None = None
+    """Name of the card, where the reader is that of a published dataset: `class_ids` are then all classes in order."""
     notes: tuple[str, ...] = ()
     """What was taken or left without being told, for people."""
 
@@ -75,6 +86,8 @@ class Listing:
             self, keys=at(self.keys), splits=at(self.splits), labels=at(self.labels), images=images,
             groups=None if self.groups is None else at(self.groups),
             times=None if self.times is None else at(self.times),
+            reasons=None if self.reasons is None else at(self.reasons),
+            columns={name: at(values) for name, values in self.columns.items()},
         )  # fmt: skip
 
 

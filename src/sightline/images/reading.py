@@ -5,14 +5,14 @@ from __future__ import annotations
 import importlib.util
 import math
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from sightline.errors import DataError, DecodeError
-from sightline.images.containers import Container, Reference, opened
+from sightline.images.containers import CONTAINERS, Container, Reference, opened
 from sightline.images.decoding import Pixels, decode
 from sightline.images.partial import upper_rows
 from sightline.images.ranges import Ranges
@@ -21,6 +21,10 @@ from sightline.images.shards import Shards, damaged
 
 PACKAGE = "package:"
 """How the address of a root begins whose files an installed package carries."""
+
+
+HEAD_BYTES = 1 << 17
+"""What is read of a payload for its header; metadata in front of it may be longer, which a caller must expect."""
 
 
 def resolve_root(address: str) -> Path:
@@ -81,6 +85,19 @@ class ImageReader:
         except OSError as e:
             raise DecodeError(f"cannot be read: {e.strerror or e}") from None
 
+    def head(self, i: int) -> bytes:
+        """The payload, or so many of its first bytes that they hold the header of any usual image."""
+        length = self._get("length", i)
+        if length is None or length <= HEAD_BYTES or self._get("container", i) in {"file", *CONTAINERS}:
+            return self.payload(i)
+        start, path = self._get("offset", i), self.path(i)
+        try:
+            return self._ranges.read(str(path), start, start + HEAD_BYTES)
+        except FileNotFoundError:
+            raise DecodeError(f"file is missing: {path.name}") from None
+        except OSError as e:
+            raise DecodeError(f"cannot be read: {e.strerror or e}") from None
+
     def _range(self, i: int, path: Path) -> bytes:
         start, length = self._get("offset", i), self._get("length", i)
         if start is None or length is None:
@@ -128,7 +145,7 @@ class ImageReader:
         crop = None if self._crops is None else self._crops[i].as_py()
         if crop is None:
             return pixels
-        top, left, bottom, right = _pixel_box(crop, *pixels.values.shape[:2])
+        top, left, bottom, right = pixel_box(crop, *pixels.values.shape[:2])
         return Pixels(pixels.values[top:bottom, left:right], pixels.bits, pixels.orientation)
 
     def band(self, i: int, top: int, bottom: int) -> tuple[Pixels, int]:
@@ -182,7 +199,7 @@ def _lookup(column: pa.Array) -> Callable[[int], Any]:
     return lambda i: column[i].as_py()
 
 
-def _pixel_box(crop: list[float], height: int, width: int) -> tuple[int, int, int, int]:
+def pixel_box(crop: Sequence[float], height: int, width: int) -> tuple[int, int, int, int]:
     """top, left, bottom, right of a crop (x0, y0, x1, y1): every pixel it touches, inside the image.
 
     Raises DecodeError when none is.

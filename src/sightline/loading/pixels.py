@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sightline.errors import ContractError, DecodeError
-from sightline.images import Pixels
+from sightline.images import Pixels, pixel_box
 from sightline.loading.stages import Stages, timed
 from sightline.preprocessing import Preprocessing
 from sightline.samples import SampleTable
@@ -180,7 +180,15 @@ def _sizes(samples: SampleTable, contract: Preprocessing) -> tuple[Array, Array,
     image = samples.table["image"].combine_chunks()
     sides = (image.field(name).fill_null(0) for name in ("height", "width"))
     stored = np.stack([side.to_numpy(zero_copy_only=False) for side in sides], axis=1)
+    stored = stored.astype(np.int64)
+    crops = samples.table["crop"]
+    for row in np.flatnonzero(crops.is_valid().to_numpy()) if crops.null_count < len(crops) else ():
+        try:
+            top, left, bottom, right = pixel_box(crops[int(row)].as_py(), *stored[row])
+        except DecodeError:
+            continue  # it shows nothing: reading it says so
+        stored[row] = bottom - top, right - left
     orientation = image.field("exif_orientation").fill_null(1).to_numpy(zero_copy_only=False)
     if contract.orientation == "ignore":
         orientation = np.ones_like(orientation)
-    return stored.astype(np.int64), orientation >= 5, orientation == 1
+    return stored, orientation >= 5, orientation == 1

@@ -26,6 +26,7 @@ class Stages:
 
     @contextmanager
     def __call__(self, stage: str) -> Iterator[None]:
+        """Time the block for a stage."""
         wall, cpu = time.perf_counter(), time.thread_time()
         try:
             yield

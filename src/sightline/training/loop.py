@@ -191,8 +191,8 @@ def _report_losses(job: Job, position: Position) -> None:
         return
     row, reason = next(iter(job.train.lost.items()), (None, ""))
     example = f", such as {job.train.samples.table['key'][row].as_py()} ({reason})" if row is not None else ""
-    say(f"epoch {position.epoch + 1}: {count:,} of {count + position.seen:,} images could be read when they were indexed "
-        f"and cannot be now{example}. They were left out.")
+    say(f"epoch {position.epoch + 1}: {count:,} of {count + position.seen:,} images could be read when they were "
+        f"indexed and cannot be now{example}. They were left out.")
 
 
 def _save_inside_epoch(job: Job, run: Run, position: Position, loss_total: torch.Tensor) -> None:
