@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import overload
 
 from sightline.catalog import cifar, digits, imagenet, mnist
-from sightline.catalog.card import Card, Figure, PublishedStatistics
+from sightline.catalog.card import Card, Figure, PublishedFile, PublishedStatistics
 from sightline.errors import DataError, did_you_mean
 from sightline.formats import Format, Listing
 
@@ -14,7 +14,7 @@ CATALOG = (digits.DIGITS, mnist.MNIST, mnist.FASHION_MNIST, cifar.CIFAR10, image
 LAYOUTS: tuple[Format, ...] = ()
 """Layouts that one dataset alone has, tried before the general ones: its own files say more than folders do."""
 
-__all__ = ["CATALOG", "LAYOUTS", "Card", "Figure", "PublishedStatistics", "datasets", "recognise"]
+__all__ = ["CATALOG", "LAYOUTS", "Card", "Figure", "PublishedFile", "PublishedStatistics", "datasets", "recognise"]
 
 
 @overload

@@ -31,6 +31,20 @@ class Figure:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PublishedFile:
+    """A file of a dataset as its publisher offers it."""
+
+    name: str
+    """Where it lies below the dataset's folder, with forward slashes."""
+    address: str = ""
+    """https address that serves it to anybody; empty where it is behind a form, and `Card.gate` says what to do."""
+    num_bytes: int | None = None
+    sha256: str = ""
+    md5: str = ""
+    """Hex digests; a file with an address has at least one of them."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Card:
     """A published dataset: what it holds, how it lies on disk, and what goes wrong with it."""
 
@@ -62,6 +76,24 @@ class Card:
     statistics: tuple[PublishedStatistics, ...] = ()
     figures: tuple[Figure, ...] = ()
     quirks: tuple[str, ...] = ()
+    annotation: str = ""
+    """Who labelled the images, and how."""
+    use: str = "training and testing"
+    """What the images may be used for: "training and testing", or "testing only" where fitting to them is ruled out."""
+    scope: str = ""
+    """What the dataset also is made for and is not read for here; empty where classification is all."""
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """What is counted → how many, where sources give different numbers for what sounds like the same."""
+    consent: str = ""
+    """Whether the people who made the images, or are in them, agreed."""
+    removals: str = ""
+    """What the publishers took out afterwards, so that older copies hold it."""
+    biases: str = ""
+    """Whom and what the images over-represent, or show wrongly, as far as it is known."""
+    files: tuple[PublishedFile, ...] = ()
+    """What there is to download."""
+    gate: str = ""
+    """What a person does to be given the files that nobody serves openly."""
 
     def located(self, below: Path = Path("data")) -> Path | None:
         """The first of the dataset's usual folders that exists below a directory, or None."""
@@ -76,8 +108,16 @@ class Card:
             ("classes", listed),
             ("layout", self.layout),
             ("access", f"{self.access} · {self.licence} · {self.homepage}"),
+            ("labels", self.annotation),
+            ("use", self.use if self.use != "training and testing" else ""),
+            ("scope", self.scope),
             ("groups", self.groups),
             ("augment", self.augmentation),
+            ("consent", self.consent),
+            ("removed", self.removals),
+            ("biases", self.biases),
+            ("gate", self.gate),
+            *(("count", f"{n:,} {what}") for what, n in self.counts.items()),
         ]
         for s in self.statistics:
             values = f"mean {' '.join(f'{v:.4f}' for v in s.mean)} · std {' '.join(f'{v:.4f}' for v in s.std)}"
@@ -85,7 +125,7 @@ class Card:
         rows += [("figure", f"top-1 {100 * f.top1:.2f} % · {f.model} · {f.source}") for f in self.figures]
         rows += [("beware", quirk) for quirk in self.quirks]
         head = f"{self.title} · {sum(self.num_samples.values()):,} images · {self.num_classes:,} classes · {self.task}"
-        return "\n".join([head, *(f"  {name:<9} {text}" for name, text in rows)])
+        return "\n".join([head, *(f"  {name:<9} {text}" for name, text in rows if text)])
 
     def _repr_html_(self) -> str:
         return f"<pre>{escape(str(self))}</pre>"
