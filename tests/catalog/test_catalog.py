@@ -27,7 +27,8 @@ def test_a_card_is_consistent(card: Card) -> None:
         assert len(s.mean) == len(s.std)
         assert all(0 < v < 1 for v in (*s.mean, *s.std))
     assert all(0 < f.top1 < 1 and f.source for f in card.figures)
-    texts = [getattr(card, f.name) for f in dataclasses.fields(card) if f.type == "str" and f.default is dataclasses.MISSING]
+    required = [f for f in dataclasses.fields(card) if f.default is dataclasses.MISSING]
+    texts = [getattr(card, f.name) for f in required if f.type == "str"]
     assert all(texts)
 
 
