@@ -18,6 +18,7 @@ from sightline.catalog import Card, wordnet
 from sightline.errors import DataError, did_you_mean
 from sightline.formats import FORMATS, Attributes, Listing, detect, read_headers, scikit_digits
 from sightline.formats.headers import FIELDS
+from sightline.formats.listing import source_and_views
 from sightline.images import Header
 from sightline.samples import IMAGE, SCHEMA, Classes, SampleTable, sample_id_of
 
@@ -36,16 +37,18 @@ def index(
 
     `source` is a folder of class folders, MNIST's IDX files, hub Parquet, a CSV or Parquet table of paths and labels,
     or a name such as "digits". The same source gives the same table. An unreadable image is a row with a reason.
+    Words behind `#` choose among the kinds of sample that a dataset has: "coco#crops" is its boxes.
 
     `limit` keeps a fraction in (0, 1] of every class of every split, chosen by the hash of the sample id; `classes`
     keeps some classes (native ids or names) and numbers them anew; `class_file` fixes ids and their order, one in a
     line, a name behind a tab or comma; `group` and `time` name columns of a table. Raises DataError.
     """
-    attributes = Attributes(groups=(group,) if isinstance(group, str) else tuple(group), time=time)
-    listing = _listing(source, attributes)
+    given, views = source_and_views(source)
+    attributes = Attributes(groups=(group,) if isinstance(group, str) else tuple(group), time=time, views=views)
+    listing = _listing(given, attributes)
     card = catalog.recognise(listing) if listing.dataset is None else None
-    if isinstance(source, str) and card is None and listing.dataset is None and not Path(source).exists():
-        raise DataError(f"The files found for {source!r} are not that dataset: sizes or labels differ from its card.")
+    if card is None and listing.dataset is None and not Path(given).exists():
+        raise DataError(f"The files found for {given!r} are not that dataset: sizes or labels differ from its card.")
     labelled = _labelled(listing, card, Path(class_file) if class_file is not None else None)
     subset: dict[str, Any] = {}
     if classes is not None:
@@ -53,7 +56,7 @@ def index(
     if limit is not None:
         labelled, subset["limit"] = _limited(labelled, limit), limit
     if listing.dataset is None:
-        _refuse_one_class(labelled, source)
+        _refuse_one_class(labelled, given)
     known = card.name if card else listing.dataset
     return SampleTable(
         _table(labelled), labelled.classes, name or known or listing.name, listing.roots, subset, listing.notes,
@@ -77,19 +80,23 @@ class _Labelled:
         return replace(self, listing=self.listing.take(positions), ids=ids, labels=labels)
 
 
-def _listing(source: str | os.PathLike[str], attributes: Attributes) -> Listing:
+def _listing(source: str, attributes: Attributes) -> Listing:
     path = Path(source)
     if not path.exists():
-        if str(source) == "digits":
+        if source == "digits":
             _refuse(attributes, "digits")
             return scikit_digits.read()
-        path = _found(str(source))
+        path = _found(source)
     if (path / "study.json").exists():
         raise DataError(f"{path} is a study: its samples are listed already. Go on with it: sightline split {path}. Or "
                         "give the source it was made of.")  # fmt: skip
     layout = next((known for known in catalog.LAYOUTS if known.is_at(path)), None) or detect(path)
     if not layout.has_columns:
         _refuse(attributes, layout.name)
+    strange = [word for word in attributes.views if word not in layout.views]
+    if strange:
+        able = "".join(f" #{word}: {meaning}." for word, meaning in layout.views.items()) or " It is read in one way."
+        raise DataError(f"The source is {layout.name}, which has no view {strange[0]!r}.{able}")
     return layout.read(path, attributes)
 
 
@@ -133,7 +140,10 @@ def _labelled(listing: Listing, card: Card | None, class_file: Path | None) -> _
     else:
         ids, policy = _ordered({*listing.class_ids, *(v for v in labels if v is not None)})
     if class_file is not None:
-        ids, policy, names = *_from_file(class_file, set(ids)), {**names, **_names_in(class_file)}
+        old = ids
+        ids, policy, names = *_from_file(class_file, set(old)), {**names, **_names_in(class_file)}
+        place = {native: i for i, native in enumerate(ids)}
+        listing = listing.renumbered({i: place[native] for i, native in enumerate(old)})
     if wordnet.are_wnids(ids):
         names = {**wordnet.names_of(ids), **names}
     classes = Classes(ids, tuple(names.get(i, i) for i in ids), policy)
@@ -190,9 +200,11 @@ def _only(labelled: _Labelled, wanted: Sequence[str]) -> tuple[_Labelled, list[s
         taken.add(named[0])
     old = sorted(taken)
     new = {label: i for i, label in enumerate(old)}
-    part = labelled.take([i for i, label in enumerate(labelled.labels) if label in new])
+    pairs = enumerate(zip(labelled.labels, labelled.listing.classes_shown(), strict=True))
+    part = labelled.take([i for i, (label, shown) in pairs if label in new or taken & shown])
+    part = replace(part, listing=part.listing.renumbered(new))
     classes = Classes(tuple(space.ids[i] for i in old), tuple(space.names[i] for i in old), space.policy)
-    labels: list[int | None] = [new[label] for label in part.labels if label is not None]
+    labels = [None if label is None else new.get(label) for label in part.labels]
     return replace(part, labels=labels, classes=classes), list(classes.ids)
 
 
@@ -217,6 +229,7 @@ def _limited(labelled: _Labelled, limit: float) -> _Labelled:
 
 def _refuse_one_class(labelled: _Labelled, source: str | os.PathLike[str]) -> None:
     counts = Counter(label for label in labelled.labels if label is not None)
+    counts.update(label for shown in labelled.listing.classes_shown() for label in shown)
     if len(counts) >= 2:
         return
     got = ", ".join(labelled.classes.title(i) for i in counts) or "no label at all"
@@ -232,13 +245,13 @@ def _refuse_one_class(labelled: _Labelled, source: str | os.PathLike[str]) -> No
 def _table(labelled: _Labelled) -> pa.Table:
     listing, n = labelled.listing, len(labelled.ids)
     images = dict(listing.images)
-    reasons: list[str | None] = [None] * n
+    reasons: list[str | None] = list(listing.reasons or [None] * n)
     if "codec" not in images:
-        headers = read_headers(listing)
-        reasons = [h if isinstance(h, str) else None for h in headers]
-        if listing.reasons is not None:
-            reasons = [told or found for told, found in zip(listing.reasons, reasons, strict=True)]
-        images |= {f: [getattr(h, f) if isinstance(h, Header) else None for h in headers] for f in FIELDS}
+        there = [i for i, told in enumerate(reasons) if told is None]
+        headers: list[Header | None] = [None] * n
+        for i, found in zip(there, read_headers(listing if len(there) == n else listing.take(there)), strict=True):
+            headers[i], reasons[i] = (None, found) if isinstance(found, str) else (found, None)
+        images |= {f: [None if h is None else getattr(h, f) for h in headers] for f in FIELDS}
     values: dict[str, Any] = {
         "sample_id": labelled.ids, "key": listing.keys, "ordinal": range(n), "dataset": [labelled.dataset] * n,
         "split": listing.splits, "group_id": _group_ids(listing), "time": listing.times, "label": labelled.labels,

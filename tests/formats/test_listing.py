@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from sightline.formats import Listing
-from sightline.formats.listing import split_of, split_of_file
+from sightline.formats.listing import source_and_views, split_of, split_of_file
 
 
 @pytest.mark.parametrize(
@@ -36,3 +38,25 @@ def test_take_keeps_sequences_parallel() -> None:
     assert part.groups == [[("g", "2")], [("g", "1")]]
     assert part.times is None
     assert part.class_ids == ("0", "1")
+
+
+def test_words_behind_a_hash_choose_a_view(tmp_path: Path) -> None:
+    assert source_and_views("coco") == ("coco", ())
+    assert source_and_views("a#b/coco#crops, 2014") == ("a#b/coco", ("crops", "2014"))
+    (tmp_path / "a#crops").mkdir()
+    assert source_and_views(tmp_path / "a#crops") == (str(tmp_path / "a#crops"), ())
+
+
+def test_other_numbers_for_the_classes() -> None:
+    entries = [{"space": "", "id": 0, "state": 1}, {"space": "coarse", "id": 0, "state": 1},
+               {"space": "", "id": 2, "state": -1}]  # fmt: skip
+    box = {"space": "", "id": 2, "x0": 0.0}
+    listing = Listing(
+        layout="x", name="x", roots={}, keys=list("ab"), splits=[None] * 2, labels=[None] * 2, images={},
+        columns={"labels": [entries, None], "boxes": [[box], []], "crop": [None, [0, 0, 1, 1]]},
+    )  # fmt: skip
+    assert listing.classes_shown() == [{0}, set()]
+    found = listing.renumbered({2: 5}).columns
+    assert found["labels"] == [[entries[1], {"space": "", "id": 5, "state": -1}], None]
+    assert found["boxes"] == [[{"space": "", "id": 5, "x0": 0.0}], []]
+    assert found["crop"] == [None, [0, 0, 1, 1]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -28,6 +29,8 @@ class Attributes:
     """Columns whose equal values tie samples together; empty = the usual names, if present."""
     time: str | None = None
     """Column with the time of a sample; None = the usual names, if present."""
+    views: tuple[str, ...] = ()
+    """Words behind `#` in the source's address: which of a layout's several kinds of sample is wanted."""
 
     @property
     def is_given(self) -> bool:
@@ -75,6 +78,21 @@ class Listing:
     notes: tuple[str, ...] = ()
     """What was taken or left without being told, for people."""
 
+    def renumbered(self, new: Mapping[int, int]) -> Listing:
+        """The same samples where the classes' ids are `new`, old id → new; what further columns say of others goes."""
+
+        def entries(values: Sequence[Any]) -> list[Any]:
+            return [None if v is None else [e | {"id": new[e["id"]]} if not e["space"] else e for e in v
+                                            if e["space"] or e["id"] in new] for v in values]  # fmt: skip
+
+        changed = {name: entries(values) for name, values in self.columns.items() if name in {"labels", "boxes"}}
+        return replace(self, columns={**self.columns, **changed})
+
+    def classes_shown(self) -> list[set[int]]:
+        """Class ids that each sample is said to show beside its label, by entries of the column `labels`."""
+        entries = self.columns.get("labels", [None] * len(self.keys))
+        return [{e["id"] for e in v or () if not e["space"] and e["state"] == 1} for v in entries]
+
     def take(self, positions: Sequence[int]) -> Listing:
         """The samples at positions; classes stay whole."""
 
@@ -102,6 +120,17 @@ class Format:
     """The samples at a path. Raises DataError when the source as a whole cannot be read."""
     has_columns: bool = False
     """Whether samples may have columns beside the label (groups, time)."""
+    views: Mapping[str, str] = field(default_factory=dict)
+    """Word behind `#` in the source's address → what it chooses, for people."""
+
+
+def source_and_views(source: str | os.PathLike[str]) -> tuple[str, tuple[str, ...]]:
+    """A source's path or name, and the words behind `#`: `coco#crops,2014`. A path that exists with its `#` is one."""
+    text = os.fspath(source)
+    head, hash_sign, words = text.rpartition("#")
+    if not hash_sign or os.path.exists(text):
+        return text, ()
+    return head, tuple(word.strip() for word in words.split(",") if word.strip())
 
 
 def split_of(name: str) -> str | None:
