@@ -62,7 +62,8 @@ class MissingExtraError(SightlineError):
 
 
 _EXTRAS = {"torch": "train", "torchvision": "train", "timm": "train", "plotly": "report", "jinja2": "report",
-           "sklearn": "digits", "pandas": "pandas", "numba": "pack"}  # fmt: skip
+           "sklearn": "digits", "pandas": "pandas", "numba": "pack", "pydicom": "medical",
+           "tifffile": "tiff", "fsspec": "remote", "datasets": "hub"}  # fmt: skip
 
 
 def extra_needed(error: ModuleNotFoundError, purpose: str) -> MissingExtraError | None:

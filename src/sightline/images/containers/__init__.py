@@ -45,6 +45,8 @@ CONTAINERS = {
     "parquet": "parquet:Parquet",
     "idx": "arrays:ByteArrays",
     "csv": "arrays:CsvArrays",
+    "dicom": "dicom:Dicom",
+    "tiff": "tiff:Tiff",
 }
 """Container → module:class, both in this package."""
 
