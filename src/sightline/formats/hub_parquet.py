@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-import re
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +11,15 @@ import pyarrow.parquet as pq
 
 from sightline.errors import DataError
 from sightline.formats.columns import LABEL, groups_of, labels_of, need, times_of
+from sightline.formats.hub_features import class_label_names, image_column, is_small
 from sightline.formats.listing import SPLIT_ORDER, Attributes, Format, Listing, split_of, split_of_file
+from sightline.formats.records import own_names
 
 
 def is_at(path: Path) -> bool:
     """Whether `path` is, or a folder holds, Parquet files with a column of encoded images."""
     files = [path] if path.is_file() and path.suffix == ".parquet" else _files(path) if path.is_dir() else []
-    return bool(files) and _image_column(_opened(files[0]).schema_arrow) is not None
+    return bool(files) and image_column(_opened(files[0]).schema_arrow) is not None
 
 
 def read(path: Path, attributes: Attributes) -> Listing:
@@ -34,7 +34,7 @@ def read(path: Path, attributes: Attributes) -> Listing:
     keys: list[str] = []
     for split in SPLIT_ORDER:
         names = [name for s in shards if s.split == split for name in s.names]
-        keys += [f"{split}/{name}" if split else name for name in _own_names(names)]
+        keys += [f"{split}/{name}" if split else name for name in own_names(names)]
     ids, names_of, policy = _classes(shards)
     groups = [g for s in shards for g in s.groups] if any(s.has_groups for s in shards) else None
     times = [t for s in shards for t in s.times] if any(s.has_times for s in shards) else None
@@ -63,17 +63,17 @@ class _Shard:
         self.split = split_of_file(path.stem) or split_of(path.parent.name)
         file = _opened(path)
         schema = file.schema_arrow
-        image = _image_column(schema)
+        image = image_column(schema)
         if image is None:
             raise DataError(f"{path} has no column of images; its columns: {', '.join(schema.names)}.")
         is_struct = pa.types.is_struct(schema.field(image).type)
         self.member = f"{image}.bytes" if is_struct else image
         label = need([n for n in schema.names if n != image], LABEL, "label", str(path))
-        small = [f.name for f in schema if f.name != image and not pa.types.is_nested(f.type) and not _is_bytes(f.type)]
+        small = [f.name for f in schema if f.name != image and is_small(f.type)]
         has_path = is_struct and schema.field(image).type.get_field_index("path") >= 0
         table = _read(file, [*small, f"{image}.path"] if has_path else small, path)
         columns = {n: table[n].to_pylist() for n in small}
-        self.class_names = _class_label_names(schema, label)
+        self.class_names = class_label_names(schema, label)
         # Hubs write -1 for "no label".
         self.labels = [None if v == "-1" else v for v in labels_of(columns[label], str(path))]
         self.names: list[str | None] = (
@@ -106,7 +106,7 @@ def _files(folder: Path) -> list[Path]:
         files += [file for sub in below if split_of(sub.name) for file in _entries(sub)[0]]
         if files:
             places.setdefault(folder if split_of(top.name) else top, []).extend(files)
-    with_images = {p: files for p, files in places.items() if _image_column(_opened(files[0]).schema_arrow) is not None}
+    with_images = {p: files for p, files in places.items() if image_column(_opened(files[0]).schema_arrow) is not None}
     if len(with_images) > 1:
         names = ", ".join(p.name for p in with_images)
         raise DataError(f"{folder} holds several datasets ({names}). Give one of them.")
@@ -139,45 +139,6 @@ def _read(file: pq.ParquetFile, columns: list[str], path: Path) -> pa.Table:
         return file.read(columns=columns)
     except (pa.ArrowInvalid, OSError) as e:
         raise DataError(f"{path} is damaged: its labels cannot be read ({e}). Fetch it again.") from None
-
-
-def _image_column(schema: pa.Schema) -> str | None:
-    """The column with encoded images: struct<bytes, …> or binary; `image` and `img` first."""
-    found = []
-    for field in schema:
-        t = field.type
-        has_bytes = pa.types.is_struct(t) and t.get_field_index("bytes") >= 0 and _is_bytes(t.field("bytes").type)
-        if has_bytes or _is_bytes(t):
-            found.append(field.name)
-    return min(found, key=lambda n: (n not in {"image", "img"}, schema.names.index(n)), default=None)
-
-
-def _is_bytes(t: pa.DataType) -> bool:
-    return bool(pa.types.is_binary(t) or pa.types.is_large_binary(t))
-
-
-def _own_names(paths: list[str | None]) -> list[str]:
-    """What the source calls each row: its path where the paths tell more than the row's number, else the number.
-
-    One publisher leaves the path out and another writes `test_00042.jpg` for row 42; both mean the same sample.
-    """
-    numbers = [f"{i:05d}" for i in range(len(paths))]
-    if any(p is None or p == "" for p in paths) or len(set(paths)) < len(paths):
-        return numbers
-    digits = [re.search(r"(\d+)\D*$", str(p)) for p in paths]
-    if all(m is not None and int(m[1]) == i for i, m in enumerate(digits)):
-        return numbers
-    return [str(p) for p in paths]
-
-
-def _class_label_names(schema: pa.Schema, label: str) -> list[str]:
-    """Names of integer labels, as the hub's own metadata gives them; empty where it does not."""
-    try:
-        about = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
-        names = about["info"]["features"][label]["names"]
-    except (ValueError, KeyError, TypeError):
-        return []
-    return [str(n) for n in names] if isinstance(names, list) else []
 
 
 def _classes(shards: list[_Shard]) -> tuple[tuple[str, ...], dict[str, str], str | None]:
