@@ -9,7 +9,7 @@ from benchmarks.contenders import Contender
 from benchmarks.jobs import TRAIN
 from benchmarks.records import Records
 
-WIDTH, LABEL, VALUE = 760, 236, 64
+WIDTH, LABEL, VALUE = 780, 258, 64
 """Pixels: of the chart, of the names on the left, of the figures on the right."""
 ROW, BAR, HEAD, FOOT = 25, 15, 52, 30
 STYLE = """

@@ -2,6 +2,7 @@
 
     python benchmarks/loading.py --quick    # some minutes on 64 images: does everything run?
     python benchmarks/loading.py            # the figures: benchmarks/results/loading.md, docs/images/loading.svg
+    python benchmarks/loading.py --only eval,train-dali     # jobs, environments or contenders
 
 Each contender runs in a process of its own, in an environment that this script makes; the contenders take turns, round
 after round, and medians over the rounds are compared. A peer that cannot be installed is left out, with the reason.
@@ -37,8 +38,8 @@ def parser() -> argparse.ArgumentParser:
     beside = ROOT.parent / "shared" / "data"
     p.add_argument("--quick", action="store_true", help="64 images and one short round: does everything run?")
     p.add_argument("--only", default="", metavar="A,B", help="jobs, environments or contenders, by name")
-    p.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "loading.md", help="results to write")
-    p.add_argument("--chart", type=Path, default=ROOT / "docs" / "images" / "loading.svg", help="chart to write")
+    p.add_argument("--out", type=Path, help="results (the repository's; of a part: WORK/loading.md)")
+    p.add_argument("--chart", type=Path, help="chart (the repository's; of a part: WORK/loading.svg)")
     p.add_argument("--photographs", type=Path, default=beside / "imagenet-originals", help="folder of class folders")
     p.add_argument("--cifar10", type=Path, default=beside / "cifar10", help="folder with CIFAR-10's Parquet files")
     p.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "sightline-benchmarks",
@@ -53,6 +54,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Exit code of the run: 0, or 2 for arguments that mean nothing."""
     p = parser()
     args = p.parse_args(arguments)
+    is_whole = not (args.quick or args.only)  # a part never replaces the figures of the whole
+    args.out = args.out or (ROOT / "benchmarks" / "results" if is_whole else args.work) / "loading.md"
+    args.chart = args.chart or (ROOT / "docs" / "images" if is_whole else args.work) / "loading.svg"
     if args.render:
         write(Records.read(args.render), args)
         return 0
@@ -115,11 +119,16 @@ def prepared(
 ) -> Iterator[tuple[str, Turn]]:
     """The turns of all contenders that can take part."""
     cpus = sorted(os.sched_getaffinity(0))[:WORKERS]
+    ready: set[Path] = set()
     for contender in contenders:
         try:
             python = environments.interpreter(environments.BY_NAME[contender.environment], args.work / "environments")
             turn = Turn(contender, python, folders.get(contender.job, args.work), args.work, cpus)
-            turn.prepare()
+            if turn.stored not in ready:
+                turn.prepare()
+                ready.add(turn.stored)
+            if contender.job == TRAIN.name:
+                records.stored[contender.name] = turn.storage()
         except UnavailableError as e:
             left_out(records, contender, str(e), args.work)
         else:

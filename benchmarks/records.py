@@ -77,6 +77,8 @@ class Records:
     versions: dict[str, dict[str, str]] = field(default_factory=dict)
     """Environment → distribution → version."""
     levels: dict[str, Levels] = field(default_factory=dict)
+    stored: dict[str, float] = field(default_factory=dict)
+    """Contender of the training job → bytes that it reads, over those of the original files."""
     growth: dict[str, list[int]] = field(default_factory=dict)
     """Contender → PSS in bytes after each epoch."""
     starts: dict[str, Start] = field(default_factory=dict)

@@ -118,7 +118,8 @@ def timings(records: Records, job: Job, contenders: Sequence[Contender]) -> list
     except KeyError:
         first = ""
     rows = [timing(records, c, first) for c in sorted(own, key=lambda c: -records.rate(c.name))]
-    head = ("", "images/s", "lowest–highest", "CPU ms/image", "× (time)", "× (CPU)", "peak memory, MB")
+    head = ["", "images/s", "lowest–highest", "CPU ms/image", "× (time)", "× (CPU)", "peak memory, MB"]
+    head += ["storage"] if job is TRAIN else []
     notes = [f"¹ {c.title}: {c.note}." for c in own if c.note]
     return [f"## {job.title}", *table(head, rows), *notes, *([""] if notes else [])]
 
@@ -131,10 +132,11 @@ def timing(records: Records, contender: Contender, first: str) -> Row:
     if first:
         over = records.rate(name) / records.rate(first), records.cpu_ms(first) / records.cpu_ms(name)
         factors = [f"{x:.2f}" for x in over]
+    storage = [f"{records.stored[name]:.2f}" if name in records.stored else ""] if contender.job == TRAIN.name else []
     return [
         name_of(contender) + ("¹" if contender.note else ""), f"{records.rate(name):,.0f}",
         f"{min(rates):,.0f}–{max(rates):,.0f}", f"{records.cpu_ms(name):.3g}", *factors,
-        f"{records.pss(name) / 1e6:,.0f}",
+        f"{records.pss(name) / 1e6:,.0f}", *storage,
     ]  # fmt: skip
 
 
@@ -200,7 +202,7 @@ def method(records: Records) -> list[str]:
         "CPU time is that of the process and all its descendants, ended ones included, in user and system mode. Peak "
         "memory is the proportional set size of the same processes, sampled ten times a second in the epochs before "
         "and after the timed ones; it counts mapped files. × is over DataLoader with Pillow images, the faster of no "
-        "workers and two.",
+        "workers and two. Storage is that of the data which is read, over that of the original files.",
     ]
     return ["## How it was measured", "", *(line for text in words for line in (text, ""))]
 

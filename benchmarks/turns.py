@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import threading
@@ -34,13 +35,14 @@ class Turn:
         self.versions: dict[str, str] = {}
 
     def prepare(self) -> None:
-        """Let the contender write the data in its own format, once for a work folder."""
-        stamp = self.stored.with_suffix(".done")
-        wanted = str(self._folder)
-        if not stamp.exists() or stamp.read_text() != wanted:
-            self.stored.parent.mkdir(parents=True, exist_ok=True)
-            self._events("prepare", lambda *_: None)
-            stamp.write_text(wanted)
+        """Let the contender write the data in its own format; what an earlier run left there goes."""
+        shutil.rmtree(self.stored, ignore_errors=True)
+        self.stored.parent.mkdir(parents=True, exist_ok=True)
+        self._events("prepare", lambda *_: None)
+
+    def storage(self) -> float:
+        """Bytes of what was prepared over those of the original files; 1 where the files themselves are read."""
+        return bytes_below(self.stored) / bytes_below(self._folder) if self.stored.exists() else 1.0
 
     def time(self, seconds: float) -> Round:
         """One round: warm-up, whole epochs for at least `seconds`, one epoch for memory."""
@@ -138,6 +140,11 @@ class Turn:
                 if pipe:
                     pipe.close()
             process.wait()
+
+
+def bytes_below(folder: Path) -> int:
+    """Bytes of all files in a folder."""
+    return sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
 
 
 def _answer(process: subprocess.Popen[str]) -> None:

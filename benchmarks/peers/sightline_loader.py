@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,6 @@ BYTES = 4 << 30
 def prepare(folder: Path, work: Path, *, job: str, source: str = "files", **_: Any) -> None:
     """The packed shards, where they are asked for."""
     if source == "packed":
-        shutil.rmtree(work, ignore_errors=True)
         sl.convert(sl.index(str(folder)), work, to="packed")
 
 

@@ -26,6 +26,7 @@ def some() -> Records:
     return Records(
         facts=facts, rounds={name: [turn(r) for r in row] for name, row in rates.items()},
         skipped={"train-spdl": "pip: no such wheel"}, versions={"own": {"torch": "2.0"}},
+        stored={"train-sightline-packed": 0.981, "train-ffcv-raw": 4.8},
         levels={"eval-sightline-fast": Levels(highest=7, mean=0.0051, identical=3, images=500)},
         growth={"growth-sightline-files": [500_000_000, 510_000_000, 511_000_000, 510_000_000]},
         starts={"order-sightline": Start(seconds=(2.0, 0.03, 0.04, 0.02), peaks=(3 * 10**8, 9 * 10**7, 10**8, 10**7))},

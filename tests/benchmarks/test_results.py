@@ -59,7 +59,8 @@ def test_the_page_has_a_row_for_each_contender_the_fastest_first() -> None:
         ("**Sightline, untouched files**", "1,600"), ("DALI on the CPU", "1,000"),
         ("DataLoader, Pillow, 2 workers", "800"), ("DataLoader, Pillow, no workers", "300"),
     ]  # fmt: skip
-    assert "| **Sightline, untouched files** | 1,600 | 1,500–1,700 | 2 | 2.00 | 1.00 | 500 |" in section
+    assert "| **Sightline, untouched files** | 1,600 | 1,500–1,700 | 2 | 2.00 | 1.00 | 500 |  |" in section
+    assert re.search(r"packed shards.*\| 0\.98 \|$", section, re.M)
     assert "¹ FFCV, raw 500 px: raw pixels" in section
     assert "- train-spdl: pip: no such wheel" in page
     assert "other programs used 10 % of the two cores" in page
@@ -88,6 +89,13 @@ def test_results_are_written_again_from_records(tmp_path: Path) -> None:
     assert main(["--render", str(tmp_path / "records.json"), *places]) == 0
     assert (tmp_path / "results" / "loading.md").read_text() == report.rendered(some(), CONTENDERS)
     assert (tmp_path / "images" / "loading.svg").read_text() == chart.rendered(some(), CONTENDERS)
+
+
+def test_a_part_never_replaces_the_figures_of_the_whole(tmp_path: Path) -> None:
+    some().write(tmp_path / "records.json")
+    main(["--only", "train", "--work", str(tmp_path), "--render", str(tmp_path / "records.json")])
+    assert (tmp_path / "loading.md").exists()
+    assert (tmp_path / "loading.svg").exists()
 
 
 def test_a_wrong_choice_ends_with_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
