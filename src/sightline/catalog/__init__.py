@@ -41,11 +41,4 @@ def _is(card: Card, listing: Listing) -> bool:
         return bool(card.class_ids) and set(card.class_ids) == set(listing.class_ids)
     if card is digits.DIGITS:
         return listing.layout == "scikit-learn's digits"
-    first = [card.class_ids[i] for i in card.first_labels]
-    begins = list(listing.labels[: len(first)])
-    counts = {split: listing.splits.count(split) for split in ("train", "val", "test")}
-    return (
-        bool(first)
-        and {s: n for s, n in counts.items() if n} == dict(card.num_samples)
-        and begins in (first, [str(i) for i in card.first_labels])
-    )
+    return card.describes(listing.splits, listing.labels)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
@@ -42,6 +43,9 @@ class PublishedFile:
     sha256: str = ""
     md5: str = ""
     """Hex digests; a file with an address has at least one of them."""
+    form: str = ""
+    """Which of several equal forms of the dataset it belongs to ("binary"); those of the first form are fetched when
+    nobody asks for another. Empty where every form needs it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +98,18 @@ class Card:
     """What there is to download."""
     gate: str = ""
     """What a person does to be given the files that nobody serves openly."""
+
+    def describes(self, splits: Sequence[str | None], labels: Sequence[str | None]) -> bool:
+        """Whether samples in their order are this dataset: the sizes of the splits, and the first labels.
+
+        Labels are native ids, or numbers in the official order. File names say nothing: MNIST's serve others too.
+        """
+        if not self.first_labels:
+            return False
+        found = Counter(split or "all" for split in splits)
+        begins = list(labels[: len(self.first_labels)])
+        numbers = [str(i) for i in self.first_labels]
+        return found == dict(self.num_samples) and begins in (numbers, [self.class_ids[i] for i in self.first_labels])
 
     def located(self, below: Path = Path("data")) -> Path | None:
         """The first of the dataset's usual folders that exists below a directory, or None."""
