@@ -10,6 +10,7 @@ import pytest
 
 from sightline.errors import DataError
 from sightline.formats import FORMATS, detect
+from tests.formats.tf_records import write_tfrecord
 from tests.sources import jpeg, picture, write_files, write_hub, write_idx
 
 
@@ -31,9 +32,18 @@ def _manifest(folder: Path) -> Path:
     return folder
 
 
+def _tfrecord(folder: Path) -> Path:
+    rows = [{"image": jpeg(i), "label": i % 2} for i in range(4)]
+    return write_tfrecord(folder / "train.tfrecord-00000-of-00001", rows).parent
+
+
 MAKERS: dict[str, Callable[[Path], Path]] = {
-    "IDX": _idx, "hub Parquet": _hub, "manifest": _manifest, "class folders": _folders,
-}  # fmt: skip
+    "IDX": _idx,
+    "hub Parquet": _hub,
+    "TFRecord": _tfrecord,
+    "manifest": _manifest,
+    "class folders": _folders,
+}
 
 
 def test_every_format_has_a_maker() -> None:

@@ -3,11 +3,17 @@
 from pathlib import Path
 
 from sightline.errors import DataError
-from sightline.formats import class_folders, hub_parquet, idx, manifest
+from sightline.formats import class_folders, hub_parquet, idx, manifest, tfrecord
 from sightline.formats.headers import read_headers
 from sightline.formats.listing import Attributes, Format, Listing
 
-FORMATS = (idx.FORMAT, hub_parquet.FORMAT, manifest.FORMAT, class_folders.FORMAT)
+FORMATS = (
+    idx.FORMAT,
+    hub_parquet.FORMAT,
+    tfrecord.FORMAT,
+    manifest.FORMAT,
+    class_folders.FORMAT,
+)
 """Tried in this order: a table of paths beside class folders says more than the folders do."""
 
 __all__ = ["FORMATS", "Attributes", "Format", "Listing", "detect", "read_headers"]
