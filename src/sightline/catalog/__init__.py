@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from typing import overload
 
-from sightline.catalog import cifar, digits, imagenet, mnist
+from sightline.catalog import cifar, coco, coco_card, digits, imagenet, mnist
 from sightline.catalog.card import Card, Figure, PublishedFile, PublishedStatistics
 from sightline.errors import DataError, did_you_mean
 from sightline.formats import Format, Listing
 
-CATALOG = (digits.DIGITS, mnist.MNIST, mnist.FASHION_MNIST, cifar.CIFAR10, imagenet.IMAGENETTE, imagenet.IMAGENET_1K)
+CATALOG = (
+    digits.DIGITS, mnist.MNIST, mnist.FASHION_MNIST, cifar.CIFAR10, imagenet.IMAGENETTE, imagenet.IMAGENET_1K,
+    coco_card.COCO,
+)  # fmt: skip
 
-LAYOUTS: tuple[Format, ...] = ()
+LAYOUTS: tuple[Format, ...] = (
+    coco.FORMAT,
+)  # fmt: skip
 """Layouts that one dataset alone has, tried before the general ones: its own files say more than folders do."""
 
 __all__ = ["CATALOG", "LAYOUTS", "Card", "Figure", "PublishedFile", "PublishedStatistics", "datasets", "recognise"]

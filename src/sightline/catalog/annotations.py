@@ -1,0 +1,129 @@
+"""Annotation files that name images: read as data, checked, and joined with the images that are there."""
+
+from __future__ import annotations
+
+import json
+import posixpath
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from sightline.errors import DataError
+from sightline.formats import Listing, read_headers
+from sightline.formats.headers import FIELDS
+from sightline.images import Header
+
+MAX_BYTES = 4 << 30
+"""A text file beyond this is refused; the largest of a published dataset has half a gigabyte."""
+
+OUTSIDE = "its name leads out of the dataset's folder"
+
+
+def read_object(path: Path, hook: Callable[[dict[str, Any]], Any] | None = None) -> dict[str, Any]:
+    """The object of a JSON file, each inner object replaced by what `hook` makes of it.
+
+    A hook that drops what is not needed keeps memory small: most of COCO's file is outlines. Raises DataError.
+    """
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise DataError(f"{path} has more than {MAX_BYTES:,} bytes; that is no annotation file.")
+        found = json.loads(path.read_text("utf-8-sig"), object_hook=hook)
+    except OSError as e:
+        raise DataError(f"{path} cannot be read: {e.strerror or e}.") from None
+    except (ValueError, RecursionError) as e:  # not JSON, not UTF-8, a number of a million digits, a tower of brackets
+        raise DataError(f"{path} is not readable JSON ({e}). Fetch it again.") from None
+    if not isinstance(found, dict):
+        raise DataError(f"{path} holds a JSON {type(found).__name__}; wanted an object.")
+    return found
+
+
+def records(document: Mapping[str, Any], name: str, fields: Mapping[str, Any], path: Path) -> list[dict[str, Any]]:
+    """The list `name` of a document, whose items have the fields of these types. Raises DataError for any other."""
+    items = document.get(name)
+    if not isinstance(items, list):
+        raise DataError(f"{path} has no list {name!r}; it has: {', '.join(map(str, document)) or 'nothing'}.")
+    for i, item in enumerate(items):
+        if not isinstance(item, dict):
+            raise DataError(f"{path}: {name}[{i}] is {item!r:.80}; wanted an object.")
+        for field, kind in fields.items():
+            value = item.get(field)
+            if not isinstance(value, kind) or isinstance(value, bool):
+                wanted = " or ".join(k.__name__ for k in (kind if isinstance(kind, tuple) else (kind,)))
+                raise DataError(f"{path}: {name}[{i}] has {field} = {value!r:.80}; wanted {wanted}.")
+    return items
+
+
+def inside(*names: str) -> str | None:
+    """Names joined to a normal POSIX path below a folder, or None where they lead out of it."""
+    given = [name.replace("\\", "/") for name in names if name]
+    path = posixpath.normpath("/".join(given))
+    leads_out = any(name.startswith("/") for name in given) or path == ".." or path.startswith("../")
+    return None if leads_out or path == "." or "\0" in path or clean(path) != path else path
+
+
+def file_images(paths: Sequence[str | None]) -> dict[str, Any]:
+    """Image references to files below the root "source"; None stands for a sample without one."""
+    return {"root": "source", "container": "file", "path": list(paths)}
+
+
+def repeated(images: Listing, positions: Sequence[int]) -> Listing:
+    """Images at positions, several samples of one image: its header is read once, and it is unreadable for all."""
+    reasons: list[str | None] = list(images.reasons or [None] * len(images.keys))
+    wanted = sorted({i for i in positions if reasons[i] is None})
+    headers: list[Header | None] = [None] * len(reasons)
+    for i, found in zip(wanted, read_headers(images.take(wanted)) if wanted else (), strict=True):
+        headers[i], reasons[i] = (None, found) if isinstance(found, str) else (found, None)
+    known = {f: [None if h is None else getattr(h, f) for h in headers] for f in FIELDS}
+    return replace(images, images={**images.images, **known}, reasons=reasons).take(positions)
+
+
+def joined(listings: Sequence[Listing]) -> Listing:
+    """Listings of one source, one after the other; what only some know of is null for the others."""
+    first = listings[0]
+    names = dict.fromkeys(name for listing in listings for name in listing.columns)
+
+    def every(values: str) -> list[Any]:
+        return [v for listing in listings for v in getattr(listing, values) or [None] * len(listing.keys)]
+
+    def column(table: str, name: str) -> list[Any]:
+        found = []
+        for listing in listings:
+            values = getattr(listing, table).get(name)
+            found += values if isinstance(values, list) else [values] * len(listing.keys)
+        return found
+
+    return replace(
+        first, keys=every("keys"), splits=every("splits"), labels=every("labels"), reasons=every("reasons"),
+        groups=[groups or [] for groups in every("groups")],
+        images={name: column("images", name) for name in first.images},
+        columns={name: column("columns", name) for name in names},
+        notes=tuple(dict.fromkeys(note for listing in listings for note in listing.notes)),
+    )  # fmt: skip
+
+
+def label_of(class_id: int, *, space: str = "", state: int = 1, score: float | None = None, source: str = "dataset"
+             ) -> dict[str, Any]:  # fmt: skip
+    """An entry of the column `labels`."""
+    return {"space": space, "id": class_id, "state": state, "score": score, "source": source}
+
+
+def counted(number: int, what: str) -> tuple[str, ...]:
+    """A note on so many of something, or none at all where there are none."""
+    return (f"{number:,} {what}",) if number else ()
+
+
+def words(found: Iterable[str], most: int = 3) -> str:
+    """The first few words, for a message."""
+    every = sorted(found)
+    return ", ".join(every[:most]) + (", …" if len(every) > most else "")
+
+
+def extra(**values: Any) -> str:
+    """JSON for the column `extra`, without what is None."""
+    return clean(json.dumps({k: v for k, v in values.items() if v is not None}, ensure_ascii=False))
+
+
+def clean(text: str) -> str:
+    """Text that can be stored: half characters, which JSON can spell, become question marks."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
