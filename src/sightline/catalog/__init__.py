@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from typing import overload
 
-from sightline.catalog import cifar, coco, coco_card, digits, imagenet, mnist
+from sightline.catalog import cifar, cifar_arrays, cifar_batches, cifar_parquet, coco, coco_card, digits, imagenet, mnist
 from sightline.catalog.card import Card, Figure, PublishedFile, PublishedStatistics
 from sightline.errors import DataError, did_you_mean
 from sightline.formats import Format, Listing
 
-CATALOG = (
-    digits.DIGITS, mnist.MNIST, mnist.FASHION_MNIST, cifar.CIFAR10, imagenet.IMAGENETTE, imagenet.IMAGENET_1K,
+CATALOG: tuple[Card, ...] = (
+    digits.DIGITS, mnist.MNIST, mnist.FASHION_MNIST, imagenet.IMAGENETTE, imagenet.IMAGENET_1K,
+    cifar.CIFAR10, cifar.CIFAR100, cifar.CIFAR10_1, cifar.CIFAR10_C,
     coco_card.COCO,
 )  # fmt: skip
 
 LAYOUTS: tuple[Format, ...] = (
+    cifar_batches.FORMAT, cifar_parquet.FORMAT, cifar_arrays.VERSIONS, cifar_arrays.CORRUPTED,
     coco.FORMAT,
 )  # fmt: skip
 """Layouts that one dataset alone has, tried before the general ones: its own files say more than folders do."""

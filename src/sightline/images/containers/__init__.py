@@ -44,6 +44,7 @@ class PixelContainer(Container, Protocol):
 CONTAINERS = {
     "parquet": "parquet:Parquet",
     "idx": "arrays:ByteArrays",
+    "gzip": "arrays:ByteArrays",
     "csv": "arrays:CsvArrays",
     "dicom": "dicom:Dicom",
     "tiff": "tiff:Tiff",
