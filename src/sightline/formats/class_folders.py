@@ -14,6 +14,7 @@ from sightline.formats.class_tree import (
     split_folders,
     top_folders,
 )
+from sightline.formats.files import VIEWS, with_frames
 from sightline.formats.listing import Attributes, Format, Listing, split_of
 
 __all__ = ["FORMAT", "IMAGE_SUFFIXES", "NOT_IMAGES", "is_at", "read"]
@@ -35,15 +36,16 @@ def read(path: Path, attributes: Attributes) -> Listing:
     for top in split_folders(walk.tree, str(path)).values() or top_folders(walk.tree):
         walk.descend(top)
     found = samples_of(walk.tree, str(path))
-    return Listing(
+    listing = Listing(
         layout="class folders", name=path.resolve().name, roots={"source": str(path.resolve())}, keys=found.keys,
         splits=found.splits, labels=found.labels,
         images={"root": "source", "path": found.keys, "container": "file"},
         class_ids=found.class_ids, notes=found.notes,
     )  # fmt: skip
+    return with_frames(listing, attributes.views)
 
 
-FORMAT = Format(name="class folders", is_at=is_at, read=read)
+FORMAT = Format(name="class folders", is_at=is_at, read=read, views=VIEWS)
 
 
 class _Walk:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +31,7 @@ COLOURS = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT", "PALETTE COL
 GREYS = ("MONOCHROME1", "MONOCHROME2")
 
 
-class NoPixels(DecodeError):
+class NoPixelsError(DecodeError):
     """A DICOM object that is no image: a report, a structure set, a directory, …"""
 
 
@@ -53,6 +54,9 @@ class DicomFile:
     """Offset of the value of the pixel data."""
     num_bytes: int | None
     """Its length; None where the frames are encapsulated."""
+    pixel_vr: str
+    """OB or OW, of which big-endian files with 8 bits tell how bytes are ordered."""
+    file_bytes: int
 
     @property
     def bits(self) -> int:
@@ -64,10 +68,10 @@ class DicomFile:
 
     @property
     def mode(self) -> str:
-        """Pillow's word for its pixels; 16-bit colour, for which Pillow has none, is "RGB;16"."""
-        if self.photometric in GREYS:
-            return "L" if self.bits == 8 else "I;16"
-        return "RGB" if self.bits == 8 else "RGB;16"
+        """Pillow's word for its pixels; colour of 16 bits is "RGB", as in PNG."""
+        if self.photometric not in GREYS:
+            return "RGB"
+        return "L" if self.bits == 8 else "I;16"
 
     @property
     def frame_bytes(self) -> int:
@@ -83,9 +87,9 @@ class DicomFile:
         if self.num_bytes is None:
             return None
         length = self.frame_bytes
-        if not 0 <= frame < self.num_frames or (frame + 1) * length > self.num_bytes:
-            raise DecodeError(f"the pixel data of {self.num_bytes:,} bytes ends before frame {frame} of "
-                              f"{self.num_frames}")  # fmt: skip
+        held = min(self.num_bytes, self.file_bytes - self.pixels_at)
+        if not 0 <= frame < self.num_frames or (frame + 1) * length > held:
+            raise DecodeError(f"its {max(held, 0):,} bytes of pixels end before frame {frame} of {self.num_frames}")
         return self.pixels_at + frame * length, length
 
 
@@ -95,7 +99,7 @@ def is_dicom(head: bytes) -> bool:
 
 
 def read_file(path: str | Path) -> DicomFile:
-    """What a file says. Raises NoPixels where it holds no image, DecodeError for one that is not read, OSError."""
+    """What a file says. Raises NoPixelsError where it holds no image, DecodeError for one that is not read, OSError."""
     try:
         meta = read_file_meta_info(path)
         syntax = meta.get("TransferSyntaxUID")
@@ -106,21 +110,22 @@ def read_file(path: str | Path) -> DicomFile:
             raise DecodeError("deflated DICOM is not read; write it anew without (dcmconv +te)")
         with Path(path).open("rb") as f:
             attributes = dcmread(f, stop_before_pixels=True)
-            pixels_at, num_bytes = _pixel_data(f, attributes)
-        return _checked(attributes, UID(syntax), pixels_at, num_bytes)
+            place = _pixel_data(f, attributes)
+            file_bytes = os.fstat(f.fileno()).st_size
+        return _checked(attributes, UID(syntax), file_bytes, place)
     except DecodeError:
         raise
     except DAMAGED as e:
         raise DecodeError(f"damaged DICOM file: {e}") from None
 
 
-def _pixel_data(f: IO[bytes], attributes: Any) -> tuple[int, int | None]:
-    """Where the value of the pixel data begins, and its length; pydicom has stopped in front of the element."""
+def _pixel_data(f: IO[bytes], attributes: Any) -> tuple[int, int | None, str]:
+    """Where the pixel data's value begins, its length and its VR; pydicom has stopped in front of the element."""
     is_implicit, is_little = attributes.original_encoding
     end = "<" if is_little else ">"
     head = f.read(8 if is_implicit else 12)
     if len(head) < 8 or struct.unpack(f"{end}HH", head[:4]) not in _PIXELS:
-        raise NoPixels(f"no image in it ({attributes.get('Modality') or 'no modality'})")
+        raise NoPixelsError(f"no image in it ({attributes.get('Modality') or 'no modality'})")
     if struct.unpack(f"{end}HH", head[:4]) != _PIXELS[2]:
         raise DecodeError("pixels that are fractions are not supported")
     if is_implicit or head[4:6] not in {b"OB", b"OW", b"UN"}:
@@ -128,10 +133,11 @@ def _pixel_data(f: IO[bytes], attributes: Any) -> tuple[int, int | None]:
     else:
         length, start = struct.unpack(f"{end}I", head[8:12])[0], 12
     place = f.tell() - len(head) + start
-    return place, None if length == _UNDEFINED else length
+    return place, None if length == _UNDEFINED else length, "OB" if head[4:6] == b"OB" and not is_implicit else "OW"
 
 
-def _checked(attributes: Any, syntax: UID, pixels_at: int, num_bytes: int | None) -> DicomFile:
+def _checked(attributes: Any, syntax: UID, file_bytes: int, place: tuple[int, int | None, str]) -> DicomFile:
+    pixels_at, num_bytes, pixel_vr = place
     photometric = str(attributes.get("PhotometricInterpretation", ""))
     found = DicomFile(
         attributes=attributes, syntax=syntax, height=int(attributes.Rows), width=int(attributes.Columns),
@@ -139,6 +145,7 @@ def _checked(attributes: Any, syntax: UID, pixels_at: int, num_bytes: int | None
         samples_per_pixel=int(attributes.get("SamplesPerPixel") or 1), bits_allocated=int(attributes.BitsAllocated),
         bits_stored=int(attributes.get("BitsStored") or attributes.BitsAllocated),
         is_signed=int(attributes.get("PixelRepresentation") or 0) == 1, pixels_at=pixels_at, num_bytes=num_bytes,
+        pixel_vr=pixel_vr, file_bytes=file_bytes,
     )  # fmt: skip
     if photometric not in (*GREYS, *COLOURS):
         raise DecodeError(f"photometric interpretation {photometric!r} is not known")

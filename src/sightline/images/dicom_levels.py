@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from pydicom.encaps import encapsulate
-from pydicom.pixels import apply_color_lut, get_decoder
+from pydicom.pixels.decoders.base import get_decoder
+from pydicom.pixels.processing import apply_color_lut
 
 from sightline.errors import DataError, DecodeError
 from sightline.images.decoding import Pixels
@@ -43,14 +44,18 @@ def pixels_of_frame(file: DicomFile, payload: bytes, frame: int, layout: str | N
 
 def stored_values(file: DicomFile, payload: bytes) -> Array:
     """Values of one frame as the bits stored say them, unused bits masked; colours as RGB."""
-    is_native = file.num_bytes is not None
-    values, _ = get_decoder(file.syntax).as_array(
-        payload if is_native else encapsulate([payload], has_bot=False), index=0, rows=file.height,
-        columns=file.width, number_of_frames=1, samples_per_pixel=file.samples_per_pixel,
-        bits_allocated=file.bits_allocated, bits_stored=file.bits_stored, pixel_representation=int(file.is_signed),
-        photometric_interpretation=file.photometric, pixel_keyword="PixelData", pixel_vr="OW",
-        planar_configuration=int(file.attributes.get("PlanarConfiguration") or 0),
-    )  # fmt: skip
+    options: dict[str, Any] = {
+        "rows": file.height, "columns": file.width, "number_of_frames": 1, "samples_per_pixel": file.samples_per_pixel,
+        "bits_allocated": file.bits_allocated, "bits_stored": file.bits_stored,
+        "pixel_representation": int(file.is_signed), "photometric_interpretation": file.photometric,
+        "pixel_keyword": "PixelData", "pixel_vr": file.pixel_vr,
+        "planar_configuration": int(file.attributes.get("PlanarConfiguration") or 0),
+    }  # fmt: skip
+    if file.num_bytes is None:
+        buffer = encapsulate([payload], has_bot=False)
+    else:
+        buffer = payload + bytes(len(payload) % 2)  # elements have an even length
+    values, _ = get_decoder(file.syntax).as_array(buffer, index=0, **options)
     shape = (file.height, file.width) if file.samples_per_pixel == 1 else (file.height, file.width, 3)
     if values.shape != shape:
         raise DecodeError(f"decodes to {values.shape}, its header says {shape}")
@@ -60,7 +65,7 @@ def stored_values(file: DicomFile, payload: bytes) -> Array:
 def _reason(file: DicomFile, error: Exception) -> str:
     if isinstance(error, RuntimeError) and "dependenc" in str(error):
         return f"no decoder for {file.syntax.name} is installed: pip install python-gdcm"
-    return f"damaged DICOM pixels ({file.syntax.name}): {error}"
+    return f"damaged DICOM pixels ({file.syntax.name}): {' '.join(str(error).split())}"
 
 
 def _grey(file: DicomFile, stored: Array, frame: int, layout: str) -> Pixels:
@@ -96,8 +101,8 @@ def _window(file: DicomFile, values: Array, ends: tuple[float, float], frame: in
     if layout == "range":
         return None
     if layout.startswith("window:"):
-        center, width = (float(n) for n in layout.removeprefix("window:").split(","))
-        return _windowed(values, center, width, "LINEAR_EXACT")
+        told_center, _, told_width = layout.removeprefix("window:").partition(",")
+        return _windowed(values, float(told_center), float(told_width), "LINEAR_EXACT")
     if layout != "window":
         raise DataError(f"Unknown DICOM layout {layout!r} in the sample table; it was made by another version.")
     told = _of_frame(file, frame, "FrameVOILUTSequence")
