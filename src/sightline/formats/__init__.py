@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from sightline.errors import DataError
-from sightline.formats import class_folders, hub_parquet, idx, manifest, tfrecord
+from sightline.formats import class_folders, hub_parquet, idx, manifest, tar_folders, tfrecord, zip_folders
 from sightline.formats.headers import read_headers
 from sightline.formats.listing import Attributes, Format, Listing
 
@@ -12,6 +12,8 @@ FORMATS = (
     hub_parquet.FORMAT,
     tfrecord.FORMAT,
     manifest.FORMAT,
+    tar_folders.FORMAT,
+    zip_folders.FORMAT,
     class_folders.FORMAT,
 )
 """Tried in this order: a table of paths beside class folders says more than the folders do."""

@@ -46,6 +46,8 @@ CONTAINERS = {
     "idx": "arrays:ByteArrays",
     "gzip": "arrays:ByteArrays",
     "csv": "arrays:CsvArrays",
+    "zip.compressed": "zipped:Zipped",
+    "zip.encrypted": "zipped:Zipped",
     "dicom": "dicom:Dicom",
     "tiff": "tiff:Tiff",
 }
