@@ -10,6 +10,7 @@ import pytest
 
 from sightline.errors import DataError
 from sightline.formats import FORMATS, detect
+from tests.archives import write_tar, write_zip
 from tests.formats.tf_records import write_tfrecord
 from tests.sources import jpeg, picture, write_files, write_hub, write_idx
 
@@ -37,11 +38,21 @@ def _tfrecord(folder: Path) -> Path:
     return write_tfrecord(folder / "train.tfrecord-00000-of-00001", rows).parent
 
 
+def _tar(folder: Path) -> Path:
+    return write_tar(folder / "photos.tar", {f"{c}/{i}.jpg": jpeg(i) for i, c in enumerate("abab")})
+
+
+def _zip(folder: Path) -> Path:
+    return write_zip(folder / "photos.zip", {f"{c}/{i}.jpg": jpeg(i) for i, c in enumerate("abab")})
+
+
 MAKERS: dict[str, Callable[[Path], Path]] = {
     "IDX": _idx,
     "hub Parquet": _hub,
     "TFRecord": _tfrecord,
     "manifest": _manifest,
+    "tar": _tar,
+    "zip": _zip,
     "class folders": _folders,
 }
 
