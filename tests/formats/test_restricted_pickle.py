@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from sightline.errors import DataError
 from sightline.formats.restricted_pickle import load, text
+from tests.formats.pickles import python2
 
 ARRAYS = {
     "data": np.arange(24, dtype=np.uint8).reshape(4, 6), "labels": [3, 1, 2, 0], "name": "training batch 1 of 5",
@@ -34,27 +35,6 @@ def test_arrays_numbers_and_text_come_back(protocol: int) -> None:
     assert (found["labels"], text(found["name"]), found["one"]) == ([3, 1, 2, 0], "training batch 1 of 5", 7)
     np.testing.assert_array_equal(found["nested"]["deep"][0], [0, 0])
     assert found["nested"]["deep"][1:] == [None, True, -(2**40)]
-
-
-def python2(pairs: dict[str, Any]) -> bytes:
-    """A pickle as Python 2 wrote it: byte strings for keys, names and the content of arrays."""
-    out = b"\x80\x02}("
-    for key, value in pairs.items():
-        out += b"U" + bytes([len(key)]) + key.encode()
-        if isinstance(value, np.ndarray):
-            shape = b"".join(b"J" + int(n).to_bytes(4, "little") for n in value.shape)
-            raw = value.tobytes()
-            out += (
-                b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85U\x01b\x87R"
-                b"(K\x01(" + shape + b"tcnumpy\ndtype\nU\x02u1K\x00K\x01\x87R(K\x03U\x01|NNNJ\xff\xff\xff\xff"
-                b"J\xff\xff\xff\xffK\x00tb\x89T" + len(raw).to_bytes(4, "little") + raw + b"tb"
-            )
-        elif isinstance(value, str):
-            out += b"U" + bytes([len(value)]) + value.encode()
-        else:
-            out += b"](" + b"".join(b"K" + bytes([v]) if isinstance(v, int) else b"U" + bytes([len(v)]) + v.encode()
-                                    for v in value) + b"e"  # fmt: skip
-    return out + b"u."
 
 
 def test_what_python_2_wrote() -> None:

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import overload
 
-from sightline.catalog import cifar, cifar_arrays, cifar_batches, cifar_parquet, coco, coco_card, digits, imagenet, mnist
+from sightline.catalog import (
+    cifar,
+    cifar_arrays,
+    cifar_batches,
+    cifar_parquet,
+    coco,
+    coco_card,
+    digits,
+    imagenet,
+    mnist,
+)
 from sightline.catalog.card import Card, Figure, PublishedFile, PublishedStatistics
 from sightline.errors import DataError, did_you_mean
 from sightline.formats import Format, Listing

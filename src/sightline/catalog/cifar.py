@@ -12,8 +12,10 @@ COARSE = (
 
 _HOME = "https://www.cs.toronto.edu/~kriz/"
 _CONSENT = "collected from web search without asking anybody"
-_REMOVED = ("none; 80 Million Tiny Images, from which the images were chosen, was withdrawn in 2020 for offensive labels "
-            "that these classes do not have")  # fmt: skip
+_REMOVED = (
+    "none; 80 Million Tiny Images, from which these were chosen, was withdrawn in 2020 for offensive labels, which are "
+    "not among these classes"
+)
 _BIASES = "what English web search returned in the 2000s; no survey of it is published"
 
 CIFAR10 = Card(

@@ -44,7 +44,7 @@ def read_version(path: Path, _: Attributes) -> Listing:
     content = bundle.content(file.name)
     n, offsets = _images(content)
     if n != len(labels):
-        raise DataError(f"{file} has {n} images but {label_file} has {len(labels)} labels; they do not belong together.")
+        raise DataError(f"{file} has {n} images, {label_file} {len(labels)} labels; they do not belong together.")
     is_official = n in cifar.CIFAR10_1.counts.values() and max(labels) < 10
     return _listing(
         layout="CIFAR-10.1", name=f"cifar10.1-{match[1]}", root=file.parent, contents=[content] * n, offsets=offsets,
@@ -75,8 +75,8 @@ def read_corrupted(path: Path, _: Attributes) -> Listing:
     labels = _labels(bundle.content("labels.npy"))
     n, rest = divmod(len(labels), SEVERITIES)
     if rest or labels != labels[:n] * SEVERITIES:
-        raise DataError(f"{place}: labels.npy has {len(labels)} labels that are not {SEVERITIES} times the same; wanted "
-                        "those of one test set for each severity. Fetch it again.")  # fmt: skip
+        raise DataError(f"{place}: labels.npy has {len(labels)} labels that are not {SEVERITIES} times the same; "
+                        "wanted those of one test set for each severity. Fetch it again.")  # fmt: skip
     keys, contents, offsets, groups = [], [], [], []
     for name in names:
         content = bundle.content(f"{name}.npy")
@@ -136,8 +136,8 @@ def _corrupted(path: Path) -> Path | None:
 def _labels(content: Content) -> list[int]:
     values, _ = content.array()
     if values.ndim != 1 or values.dtype.kind not in "iu" or not len(values) or values.min() < 0:
-        raise DataError(f"{content.path}: {content.name} holds {values.dtype} of shape {values.shape}; wanted a list of "
-                        "class numbers. Fetch it again.")  # fmt: skip
+        raise DataError(f"{content.path}: {content.name} holds {values.dtype} of shape {values.shape}; wanted a list "
+                        "of class numbers. Fetch it again.")  # fmt: skip
     found: list[int] = values.tolist()
     return found
 

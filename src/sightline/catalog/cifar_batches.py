@@ -10,7 +10,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -38,18 +38,21 @@ class Form:
     """Split and file name, in official order."""
     names: tuple[str, ...]
     """Files that name the classes, the fine ones first."""
+    label_bytes: int
+    """Labels of a sample: one, or a coarse and a fine one."""
 
 
 _TEN = [("train", f"data_batch_{i}") for i in range(1, 6)] + [("test", "test_batch")]
 FORMS = (
     Form(card=cifar.CIFAR10, name="binary", folder="cifar-10-batches-bin", archive="cifar-10-binary.tar.gz",
-         files=tuple((s, f"{f}.bin") for s, f in _TEN), names=("batches.meta.txt",)),
+         files=tuple((s, f"{f}.bin") for s, f in _TEN), names=("batches.meta.txt",), label_bytes=1),
     Form(card=cifar.CIFAR10, name="python", folder="cifar-10-batches-py", archive="cifar-10-python.tar.gz",
-         files=tuple(_TEN), names=("batches.meta",)),
+         files=tuple(_TEN), names=("batches.meta",), label_bytes=1),
     Form(card=cifar.CIFAR100, name="binary", folder="cifar-100-binary", archive="cifar-100-binary.tar.gz",
-         files=(("train", "train.bin"), ("test", "test.bin")), names=("fine_label_names.txt", "coarse_label_names.txt")),
+         files=(("train", "train.bin"), ("test", "test.bin")), names=("fine_label_names.txt", "coarse_label_names.txt"),
+         label_bytes=2),
     Form(card=cifar.CIFAR100, name="python", folder="cifar-100-python", archive="cifar-100-python.tar.gz",
-         files=(("train", "train"), ("test", "test")), names=("meta",)),
+         files=(("train", "train"), ("test", "test")), names=("meta",), label_bytes=2),
 )  # fmt: skip
 
 
@@ -95,7 +98,7 @@ def _found(path: Path) -> list[tuple[Form, Path]]:
     if not path.is_dir():
         top = top_folder(path) if path.is_file() else None
         return [(form, path) for form in FORMS if form.folder == top]
-    here = [(form, path) for form in FORMS if all((path / name).is_file() for name in _marks(form))]
+    here = [(form, path) for form in FORMS if _holds(path, form)]
     unpacked = [(form, path / form.folder) for form in FORMS if (path / form.folder / form.files[0][1]).is_file()]
     packed = [(form, path / form.archive) for form in FORMS if (path / form.archive).is_file()]
     found: dict[tuple[str, str], tuple[Form, Path]] = {}
@@ -104,9 +107,10 @@ def _found(path: Path) -> list[tuple[Form, Path]]:
     return list(found.values())
 
 
-def _marks(form: Form) -> tuple[str, ...]:
-    """Files that tell a form: a folder may hold `train` and `test` for many reasons, with the names beside for one."""
-    return (form.files[0][1], form.names[0]) if form.card is cifar.CIFAR100 else (form.files[0][1],)
+def _holds(folder: Path, form: Form) -> bool:
+    """Whether a folder is that of a form. Files called `train` and `test` lie about for many reasons."""
+    is_known = form.label_bytes == 1 or folder.name == form.folder or (folder / form.names[0]).is_file()
+    return is_known and (folder / form.files[0][1]).is_file()
 
 
 def _listing(form: Form, bundle: Bundle, parts: Sequence[tuple[str, _Part]]) -> Listing:
@@ -121,8 +125,7 @@ def _listing(form: Form, bundle: Bundle, parts: Sequence[tuple[str, _Part]]) -> 
         columns["labels"] = coarse_entries(labels[:, 1].tolist())
     if any(part.filenames is not None for _, part in parts):
         # They begin with the noun that the image was searched for.
-        told = [f for _, part in parts for f in part.filenames or [None] * len(part.offsets)]
-        columns["extra"] = [None if f is None else json.dumps({"file": f}) for f in told]
+        columns["extra"] = [told for _, part in parts for told in _extra(part)]
     numbers = {split: iter(range(splits.count(split))) for split in dict.fromkeys(splits)}
     return Listing(
         layout=f"CIFAR {form.name}", name="", roots={"source": str(bundle.root.resolve())},
@@ -146,6 +149,12 @@ def coarse_entries(ids: Sequence[int]) -> list[list[dict[str, Any]]]:
     return [[{**entry, "id": i}] for i in ids]
 
 
+def _extra(part: _Part) -> list[str | None]:
+    if part.filenames is None:
+        return [None] * len(part.offsets)
+    return [json.dumps({"file": f}) for f in part.filenames]
+
+
 def _check_range(parts: Sequence[tuple[str, _Part]], column: int, n: int) -> None:
     for _, part in parts:
         bad = np.flatnonzero((part.labels[:, column] < 0) | (part.labels[:, column] >= n))
@@ -161,12 +170,14 @@ def _names(form: Form, bundle: Bundle, is_official: bool) -> tuple[Sequence[str]
     present = [name for name in form.names if name in bundle.names()]
     if is_official or not present:
         return official[0], official[1]
+    told: list[Sequence[str]]
     if form.name == "binary":
         told = [_lines(bundle.content(name)) for name in present]
     else:
         meta = _pickled(bundle.content(form.names[0]))
         fields = ("label_names", "fine_label_names", "coarse_label_names")
         told = [[text(n) for n in meta[f]] for f in fields if isinstance(meta.get(f), list)]
+        told = [names for names in told if names]
     for names in told:
         if len(set(names)) < len(names):
             raise DataError(f"{bundle.place} names a class twice: {', '.join(names)}. Class names must be unique.")
@@ -183,21 +194,21 @@ def _part(form: Form, content: Content) -> _Part:
 
 
 def _of_records(form: Form, content: Content) -> _Part:
-    head = 2 if form.card is cifar.CIFAR100 else 1
-    size = head + PIXELS
+    size = form.label_bytes + PIXELS
     n, rest = divmod(len(content.data), size)
     if rest or not n:
-        raise DataError(f"{content.path}: {content.name} has {len(content.data):,} bytes, which are no whole records of "
-                        f"{size:,}. Fetch it again.")  # fmt: skip
-    labels = np.asarray(content.data).reshape(n, size)[:, :head].astype(np.int64)
+        raise DataError(f"{content.path}: {content.name} has {len(content.data):,} bytes, which are no whole records "
+                        f"of {size:,}. Fetch it again.")  # fmt: skip
+    labels = np.asarray(content.data).reshape(n, size)[:, : form.label_bytes].astype(np.int64)
     # CIFAR-100's records begin with the coarse label.
-    return _Part(content, labels[:, ::-1], range(content.start + head, content.start + n * size, size))
+    return _Part(content, labels[:, ::-1], range(content.start + form.label_bytes, content.start + n * size, size))
 
 
 def _pickled(content: Content) -> dict[str, Any]:
-    found = load(content.data.tobytes(), f"{content.path}: {content.name}")
+    where = f"{content.path}: {content.name}"
+    found = load(content.data.tobytes(), where)
     if not isinstance(found, dict):
-        raise DataError(f"{content.path}: {content.name} holds a {type(found).__name__}; wanted a dict. Fetch it again.")
+        raise DataError(f"{where} holds a {type(found).__name__}; wanted a dict. Fetch it again.")
     return {text(k): v for k, v in found.items()}
 
 
@@ -205,8 +216,7 @@ def _of_pickle(content: Content) -> _Part:
     found, where = _pickled(content), f"{content.path}: {content.name}"
     pixels = found.get("data")
     columns = [found[f] for f in ("labels", "fine_labels", "coarse_labels") if f in found]
-    is_array = isinstance(pixels, np.ndarray) and pixels.dtype == np.uint8 and pixels.shape[1:] == (PIXELS,)
-    if not is_array or not columns or not len(pixels):
+    if not _is_pixels(pixels) or not columns:
         raise DataError(f"{where} has {', '.join(found)}; wanted data (N × {PIXELS} bytes) and labels, or fine_labels "
                         "and coarse_labels.")  # fmt: skip
     if any(len(column) != len(pixels) for column in columns):
@@ -221,6 +231,10 @@ def _of_pickle(content: Content) -> _Part:
     named = [text(n) for n in names] if isinstance(names, list) and len(names) == len(pixels) else None
     start = content.start + begin
     return _Part(content, labels, range(start, start + pixels.size, PIXELS), named)
+
+
+def _is_pixels(found: Any) -> TypeGuard[np.ndarray[Any, Any]]:
+    return isinstance(found, np.ndarray) and found.dtype == np.uint8 and found.shape[1:] == (PIXELS,) and len(found) > 0
 
 
 def _position(data: np.ndarray[Any, Any], pixels: np.ndarray[Any, Any]) -> int | None:
