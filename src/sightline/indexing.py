@@ -16,7 +16,7 @@ import pyarrow as pa
 from sightline import catalog
 from sightline.catalog import Card, wordnet
 from sightline.errors import DataError, did_you_mean
-from sightline.formats import FORMATS, Attributes, Listing, detect, read_headers, scikit_digits
+from sightline.formats import FORMATS, Attributes, Listing, converted, detect, read_headers, scikit_digits
 from sightline.formats.headers import FIELDS
 from sightline.formats.listing import source_and_views
 from sightline.images import Header
@@ -90,7 +90,8 @@ def _listing(source: str, attributes: Attributes) -> Listing:
     if (path / "study.json").exists():
         raise DataError(f"{path} is a study: its samples are listed already. Go on with it: sightline split {path}. Or "
                         "give the source it was made of.")  # fmt: skip
-    layout = next((known for known in catalog.LAYOUTS if known.is_at(path)), None) or detect(path)
+    known = (converted.FORMAT, *catalog.LAYOUTS)  # what `convert` wrote tells more than any dataset's own layout
+    layout = next((layout for layout in known if layout.is_at(path)), None) or detect(path)
     if not layout.has_columns:
         _refuse(attributes, layout.name)
     strange = [word for word in attributes.views if word not in layout.views]

@@ -1,37 +1,72 @@
-"""Studies written anew in another form; today as packed shards, for training on large images."""
+"""Studies written anew in another form: packed for training on large images, or as a layout that other tools read."""
 
 from __future__ import annotations
 
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from sightline.conversion import packed
+from sightline.conversion import folders
 from sightline.conversion.encoding import Encoding
-from sightline.conversion.packed import Tally
+from sightline.conversion.tally import Tally
 from sightline.errors import DataError, did_you_mean
 from sightline.samples import SampleTable
 from sightline.splits import Splits
 from sightline.study import Study
 
-TARGETS = {"packed": packed.write}
+Write = Callable[[SampleTable, Path, Encoding | None], tuple[SampleTable, Tally]]
+"""Writes samples that have been read in full into a new folder; returns their table as written, and what was done."""
+
+
+def _packed(samples: SampleTable, folder: Path, encoding: Encoding | None) -> tuple[SampleTable, Tally]:
+    from sightline.conversion import packed  # needs numba, which no other target does
+
+    return packed.write(samples, folder, encoding)
+
+
+def _folder(to: str, module: str, kind: str) -> Write:
+    """How a layout of other tools is written; what it needs is imported when it is used."""
+
+    def write(samples: SampleTable, folder: Path, encoding: Encoding | None) -> tuple[SampleTable, Tally]:
+        target = getattr(import_module(f"{__name__}.{module}"), kind)
+        return folders.write(samples, folder, encoding, to=to, target=target)
+
+    return write
+
+
+PACKED = "packed"
+"""The target that is a study; the others are folders for other tools, which `index` reads."""
+TARGETS: Mapping[str, Write] = {
+    PACKED: _packed,
+    "class-folders": _folder("class-folders", "class_folders", "ClassFolders"),
+    "webdataset": _folder("webdataset", "webdataset", "WebDataset"),
+    "parquet": _folder("parquet", "parquet", "Parquet"),
+    "manifest": _folder("manifest", "manifest", "Manifest"),
+    "tfrecord": _folder("tfrecord", "tfrecord", "TFRecord"),
+    "lmdb": _folder("lmdb", "lmdb", "LMDB"),
+    "mds": _folder("mds", "mds", "MDS"),
+}
 """What a study can be converted to → how."""
 
-__all__ = ["TARGETS", "Conversion", "Encoding", "Tally", "convert"]
+__all__ = ["PACKED", "TARGETS", "Conversion", "Encoding", "Tally", "convert"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Conversion:
-    """A study that was made of another."""
+    """A study's images in another form."""
 
-    study: Study
+    place: Path
+    """The new directory."""
     samples: SampleTable
-    """Its samples: ids, keys, labels, groups, official splits and order are those of the source."""
+    """The samples in it: ids, keys, labels, groups, official splits and order are those of the source."""
+    study: Study | None
+    """The study that the directory is, of packed images; None: it is a folder for other tools."""
     to: str
     encoding: Encoding | None
     """How images were encoded again with loss; None: no pixel changed."""
@@ -58,15 +93,20 @@ def convert(
     quality: int | None = None,
     max_side: int | None = None,
 ) -> Conversion:
-    """The study at `out`, a new directory, with the images of `samples` in another form.
+    """The images of `samples` in another form, in the new directory `out`.
 
-    `packed`: tar shards in the WebDataset convention, of which the loader decodes only the rows that a crop needs.
-    Pixels stay what they are, and are compared. Only with a JPEG `quality` (all images) or a largest `max_side` in
-    pixels (images beyond it, at quality 95 unless said) are images encoded again, with loss; see `Encoding`. `splits`
-    of the samples are carried over with the fingerprint of their test, so that looks go on being counted. Triggers
-    the first full read. The directory appears when all of it is written. Raises DataError when it exists, when the
-    samples are arrays, and when an image is gone or changed since it was indexed; MissingExtraError without the extra
-    `pack`.
+    `packed`: a study of tar shards, of which the loader decodes only the rows that a crop needs. Pixels stay what they
+    are, and are compared. Only with a JPEG `quality` (all images) or a largest `max_side` in pixels (images beyond it,
+    at quality 95 unless said) are images encoded again, with loss; see `Encoding`. `splits` of the samples are carried
+    over with the fingerprint of their test, so that looks go on being counted.
+
+    Any other of `TARGETS`: a folder in that layout for other tools, whose own files hold the same bytes, or a PNG of
+    the same pixels where there was no encoded image. `index` of it gives the same ids, keys, labels, groups, official
+    splits and order. `splits` are not written: a test that lies in a folder of its own is sealed no more.
+
+    Triggers the first full read. The directory appears when all of it is written. Raises DataError when it exists, when
+    a target cannot hold the samples, and when an image is gone or changed since it was indexed; MissingExtraError
+    without the extra that the target needs.
     """
     if to not in TARGETS:
         raise DataError(f"A study cannot be converted to {to!r}.{did_you_mean(to, TARGETS)}")
@@ -80,15 +120,20 @@ def convert(
         raise DataError(f"The splits were made for other samples than those of {samples.name}. Assign them again: "
                         "sightline split STUDY")  # fmt: skip
     with _whole_or_nothing(place) as folder:
+        if to != PACKED:
+            written, tally = TARGETS[to](samples, folder, encoding)
+            roots = dict.fromkeys(written.roots, str(place.absolute()))
+            return Conversion(place=place, samples=replace(written, roots=roots), study=None, to=to, encoding=None,
+                              tally=tally)  # fmt: skip
         study = Study.create(folder)
         written, tally = TARGETS[to](samples, folder, encoding)
         study.write_samples(written)
         if splits is not None:
             splits.write(study.splits_path)
             study.record_artifact("splits", splits.digest)
-        result = Conversion(study=Study(place), samples=written, to=to, encoding=encoding, tally=tally)
+        result = Conversion(place=place, samples=written, study=Study(place), to=to, encoding=encoding, tally=tally)
         study.record(name=samples.name, converted=[{**result.to_json(), "samples": samples.digest}])
-    return replace(result, samples=result.study.read_samples())
+    return replace(result, samples=Study(place).read_samples())
 
 
 @contextmanager

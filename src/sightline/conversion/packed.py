@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
-from collections import Counter, deque
-from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +14,8 @@ import pyarrow as pa
 
 from sightline.artifacts import written_whole
 from sightline.conversion.encoding import Encoding, NotEncodable, encoded
+from sightline.conversion.reading import gone, has_pixels, in_order
+from sightline.conversion.tally import Tally
 from sightline.conversion.tar_shards import SUFFIXES, Place, TarShards, name_of
 from sightline.errors import DataError, DecodeError
 from sightline.images import Header, decode, sniff
@@ -27,68 +25,11 @@ from sightline.images.shards import BANDS, companion_of
 from sightline.progress import progress
 from sightline.samples import IMAGE, SCHEMA, SampleTable, pixel_sha256_of, pixel_sums_of
 
-T = TypeVar("T")
 Offsets = npt.NDArray[np.uint32]
 
 FOLDER = "shards"
 """Folder of the shards inside the study, and the alias of their root."""
-AHEAD = 4
-"""Images under way for each thread: enough to keep threads busy, and few enough to lie in memory."""
 HEADER = ("codec", "width", "height", "mode", "bits", "exif_orientation")
-
-
-@dataclass(kw_only=True)
-class Tally:
-    """What was done to how many images."""
-
-    num_recoded: int = 0
-    """Coded again without loss: bands of their rows can be read."""
-    as_they_are: Counter[str] = field(default_factory=Counter)
-    """Reason → images whose bytes were copied."""
-    psnr_db: list[float] = field(default_factory=list)
-    """Of each image that was encoded again with loss."""
-    num_unreadable: int = 0
-    """Listed without bytes."""
-    num_shards: int = 0
-    bytes_before: int = 0
-    bytes_after: int = 0
-    """Of payloads."""
-
-    def add(self, stored: _Stored) -> None:
-        """Count one image."""
-        self.bytes_before += stored.bytes_before
-        self.bytes_after += len(stored.payload)
-        if stored.reason is not None:
-            self.as_they_are[stored.reason] += 1
-        elif stored.psnr_db is None:
-            self.num_recoded += 1
-        else:
-            self.psnr_db.append(stored.psnr_db)
-
-    def to_json(self) -> dict[str, Any]:
-        """Counts as JSON types; the PSNR over the images that differ from their source, None where none does."""
-        finite = [p for p in self.psnr_db if np.isfinite(p)]
-        psnr = {"mean": round(float(np.mean(finite)), 2), "min": round(min(finite), 2)} if finite else None
-        return {
-            "recoded": self.num_recoded, "as_they_are": dict(self.as_they_are.most_common()),
-            "encoded": len(self.psnr_db), "psnr_db": psnr, "unreadable": self.num_unreadable,
-            "shards": self.num_shards, "bytes": {"before": self.bytes_before, "after": self.bytes_after},
-        }  # fmt: skip
-
-    def __str__(self) -> str:
-        said = self.to_json()
-        parts = [f"{self.num_recoded:,} recoded without loss"] if self.num_recoded else []
-        if self.psnr_db:
-            psnr = said["psnr_db"]
-            quality = f"PSNR mean {psnr['mean']:.1f} dB, lowest {psnr['min']:.1f} dB" if psnr else "no level changed"
-            parts.append(f"{len(self.psnr_db):,} encoded again, {quality}")
-        if self.as_they_are:
-            why = ", ".join(f"{n:,} {reason}" for reason, n in self.as_they_are.most_common())
-            parts.append(f"{self.as_they_are.total():,} as they are ({why})")
-        parts += [f"{self.num_unreadable:,} unreadable, listed"] if self.num_unreadable else []
-        share = f", {self.bytes_after / self.bytes_before:.2f} of before" if self.bytes_before else ""
-        shards = f"{self.num_shards} shard{'' if self.num_shards == 1 else 's'}"
-        return " · ".join([*parts, f"{self.bytes_after / 1e6:,.1f} MB in {shards}{share}"])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -125,10 +66,7 @@ def write(samples: SampleTable, folder: Path, encoding: Encoding | None) -> tupl
         try:
             return _stored(reader.payload(i), wanted[i].as_py(), encoding)
         except DecodeError as e:
-            raise DataError(
-                f"{keys[i].as_py()}: {e}. It could be read when the study was made. Restore it, or list the source "
-                "again: sightline index SOURCE STUDY"
-            ) from None
+            raise gone(keys[i].as_py(), e) from None
 
     bands: list[Offsets | None] = []
 
@@ -142,19 +80,30 @@ def write(samples: SampleTable, folder: Path, encoding: Encoding | None) -> tupl
     with (
         progress("convert", len(rows)) as advance,
         TarShards(folder / FOLDER, close) as shards,
-        closing(_in_order(store, rows)) as results,
+        closing(in_order(store, rows)) as results,
     ):
         for i, stored in results:
             name = f"{i:08d}"
             place = shards.add([(f"{name}.{SUFFIXES[stored.codec]}", stored.payload), *_labels(samples, i, name)])
             bands.append(stored.offsets)
             columns.put(i, place, stored)
-            tally.add(stored)
+            _count(tally, stored)
             advance()
         tally.num_shards = shards.num_shards
     table = columns.table()
     notes = samples.notes if encoding is None else (*samples.notes, str(encoding))
     return replace(samples, table=table, roots={FOLDER: str(folder.absolute() / FOLDER)}, notes=notes), tally
+
+
+def _count(tally: Tally, stored: _Stored) -> None:
+    tally.bytes_before += stored.bytes_before
+    tally.bytes_after += len(stored.payload)
+    if stored.reason is not None:
+        tally.as_they_are[stored.reason] += 1
+    elif stored.psnr_db is None:
+        tally.num_recoded += 1
+    else:
+        tally.psnr_db.append(stored.psnr_db)
 
 
 def _refuse_arrays(samples: SampleTable) -> None:
@@ -178,19 +127,12 @@ def _stored(payload: bytes, wanted: bytes, encoding: Encoding | None) -> _Stored
         except NotRecodable as e:
             reason = str(e)
         else:
-            if _is_as_wanted(made.payload, wanted):
+            if has_pixels(made.payload, wanted):
                 return _Stored(payload=made.payload, codec="jpeg", bytes_before=len(payload), offsets=made.offsets)
             reason = "pixels would change"
-    if not _is_as_wanted(payload, wanted):
+    if not has_pixels(payload, wanted):
         raise DecodeError("its pixels are others than when it was indexed")
     return _Stored(payload=payload, codec=header.codec, bytes_before=len(payload), reason=reason)
-
-
-def _is_as_wanted(payload: bytes, wanted: bytes) -> bool:
-    try:
-        return pixel_sha256_of(decode(payload)) == wanted
-    except DecodeError:
-        return False
 
 
 def _encoded(payload: bytes, wanted: bytes, encoding: Encoding, header: Header) -> _Stored:
@@ -216,24 +158,6 @@ def _labels(samples: SampleTable, i: int, name: str) -> list[tuple[str, bytes]]:
     about = {**row, "sample_id": row["sample_id"].hex(), "class": None if label is None else samples.classes.ids[label]}
     files = [(f"{name}.json", json.dumps(about, ensure_ascii=False).encode())]
     return files if label is None else [(f"{name}.cls", str(label).encode()), *files]
-
-
-def _in_order(work: Callable[[int], T], rows: Iterable[int]) -> Generator[tuple[int, T]]:
-    """Results in the order of the rows, computed on all cores, with few of them in memory."""
-    threads = len(os.sched_getaffinity(0))
-    pending: deque[tuple[int, Future[T]]] = deque()
-    pool = ThreadPoolExecutor(threads, "sightline-convert")
-    try:
-        for row in rows:
-            pending.append((row, pool.submit(work, row)))
-            if len(pending) >= AHEAD * threads:
-                first, future = pending.popleft()
-                yield first, future.result()
-        while pending:
-            first, future = pending.popleft()
-            yield first, future.result()
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 class _Columns:

@@ -60,7 +60,7 @@ class TarShards:
 
     def add(self, files: Sequence[tuple[str, bytes]]) -> Place:
         """Write the files of one sample, by name, and return where they are."""
-        blocks = b"".join(_entry(name, data) for name, data in files)
+        blocks = b"".join(entry(name, data) for name, data in files)
         if self._file is None or (self._row and self._position + len(blocks) + 2 * BLOCK > SHARD_BYTES):
             self._finish()
             self._begin()
@@ -94,7 +94,7 @@ def name_of(shard: int) -> str:
     return f"shard-{shard:05d}.tar"
 
 
-def _entry(name: str, data: bytes) -> bytes:
+def entry(name: str, data: bytes) -> bytes:
     """Header, data and padding of a file in a tar; without owner and time, which would differ between two writings."""
     about = tarfile.TarInfo(name)
     about.size = len(data)

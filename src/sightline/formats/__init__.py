@@ -3,11 +3,12 @@
 from pathlib import Path
 
 from sightline.errors import DataError
-from sightline.formats import class_folders, hub_parquet, idx, manifest, tar_folders, tfrecord, zip_folders
+from sightline.formats import class_folders, converted, hub_parquet, idx, manifest, tar_folders, tfrecord, zip_folders
 from sightline.formats.headers import read_headers
 from sightline.formats.listing import Attributes, Format, Listing
 
 FORMATS = (
+    converted.FORMAT,
     idx.FORMAT,
     hub_parquet.FORMAT,
     tfrecord.FORMAT,

@@ -1,0 +1,102 @@
+"""What `convert` wrote for other tools: their files, and a table beside them that says what they have no words for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from sightline.artifacts import read_json
+from sightline.errors import DataError, VersionError
+from sightline.formats.class_folders import IMAGE_SUFFIXES
+from sightline.formats.listing import Attributes, Format, Listing
+from sightline.samples import SampleTable
+
+VERSION = 1
+"""Version of the description; a newer one is refused."""
+DESCRIPTION = "sightline.json"
+"""What the folder holds: version, target, and the bytes of every file that is not an image by itself."""
+SAMPLES = "sightline.parquet"
+CLASSES = "sightline-classes.parquet"
+OWN = (DESCRIPTION, SAMPLES, CLASSES)
+ROOT = "source"
+
+_SHARDS = frozenset([".tar", ".parquet", ".tfrecord", ".mds", ".mdb"])
+_REFERENCE = ("path", "container", "member", "offset", "length")
+_FURTHER = ("group_id", "labels", "boxes", "captions", "scalars", "extra")
+"""Columns that a listing takes as they are; the components of groups too, which a subset has from its whole."""
+
+
+def is_at(path: Path) -> bool:
+    """Whether `path` is a folder that `convert` wrote for other tools."""
+    return (path / DESCRIPTION).is_file() and (path / SAMPLES).is_file()
+
+
+def read(path: Path, attributes: Attributes) -> Listing:
+    """The samples as they were when they were converted: keys, ids, order, labels, groups. Images are read anew.
+
+    Raises DataError when files came, went or changed since: the table would tell of others.
+    """
+    about = read_json(path / DESCRIPTION)
+    if about.get("version", 0) > VERSION:
+        raise VersionError(f"{path} was written by a newer version of Sightline. Upgrade: pip install -U sightline")
+    samples = SampleTable.read(path / SAMPLES, path / CLASSES)
+    table = samples.table
+    images = table["image"].combine_chunks()
+    paths = images.field("path").to_pylist()
+    _refuse_changes(path, about["files"], {p for p in paths if p is not None})
+    dataset = table["dataset"][0].as_py()
+    ids = samples.classes.ids
+    groups = samples.column("groups")
+    has_groups = table["groups"].null_count < len(samples)
+    return Listing(
+        layout=f"converted to {about['to']}", name=samples.name, roots={ROOT: str(path.resolve())},
+        keys=samples.column("key"), splits=samples.column("split"),
+        labels=[None if v is None else ids[v] for v in samples.column("label")],
+        images={"root": ROOT, **{name: _field(images, name) for name in _REFERENCE}},
+        class_ids=ids, class_names=dict(zip(ids, samples.classes.names, strict=True)), policy=samples.classes.policy,
+        groups=[[(g["kind"], g["id"]) for g in of or ()] for of in groups] if has_groups else None,
+        times=samples.column("time") if table["time"].null_count < len(samples) else None,
+        reasons=[r if p is None else None for r, p in zip(samples.column("reason"), paths, strict=True)],
+        columns={name: samples.column(name) for name in _FURTHER if table[name].null_count < len(samples)},
+        spaces=samples.spaces, dataset=dataset, notes=samples.notes,
+    )  # fmt: skip
+
+
+FORMAT = Format(name="a converted folder", is_at=is_at, read=read)
+
+
+def _field(images: pa.StructArray, name: str) -> Any:
+    """The values of a field, or the one value that all have."""
+    values = images.field(name).to_pylist()
+    return values[0] if name != "path" and len(set(values)) == 1 else values
+
+
+def _refuse_changes(folder: Path, files: dict[str, int], images: set[str]) -> None:
+    """Raise DataError when other images or shards lie below the folder than `convert` wrote."""
+    found = dict(_files(folder))
+    for name, size in files.items():
+        if found.get(name) != size:
+            got = f"{found[name]:,} bytes" if name in found else "is gone"
+            raise DataError(f"{folder / name} {got}; {size:,} bytes were written. Fetch it again, or convert again.")
+    known = {*files, *images, *OWN}
+    strange = [name for name in found if name not in known and Path(name).suffix.lower() in IMAGE_SUFFIXES | _SHARDS]
+    if strange:
+        raise DataError(
+            f"{folder} holds {len(strange)} files that are not in its table {SAMPLES} ({sorted(strange)[0]}). To index "
+            f"the folder as it is now, delete {', '.join(OWN)}."
+        )
+
+
+def _files(folder: Path, below: str = "") -> Iterator[tuple[str, int]]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            if entry.is_dir():
+                yield from _files(Path(entry.path), f"{below}{entry.name}/")
+            elif entry.is_file():
+                yield below + entry.name, entry.stat().st_size
