@@ -100,7 +100,7 @@ Noun = tuple[str, str, list[str]]
 
 
 def _nouns(text: str) -> dict[str, Noun]:
-    """wnid → noun of `data.noun`, whose lines are: offset, file, type, count, words with ids, count, pointers | gloss."""
+    """wnid → noun of `data.noun`, lines of offset, file, type, count, words with ids, count, pointers | gloss."""
     found: dict[str, Noun] = {}
     for line in text.splitlines():
         if line.startswith("  "):

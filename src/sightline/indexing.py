@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from sightline import catalog
 from sightline.catalog import Card, wordnet
+from sightline.catalog.published import as_published
 from sightline.errors import DataError, did_you_mean
 from sightline.formats import FORMATS, Attributes, Listing, converted, detect, read_headers, scikit_digits
 from sightline.formats.headers import FIELDS
@@ -98,7 +99,7 @@ def _listing(source: str, attributes: Attributes) -> Listing:
     if strange:
         able = "".join(f" #{word}: {meaning}." for word, meaning in layout.views.items()) or " It is read in one way."
         raise DataError(f"The source is {layout.name}, which has no view {strange[0]!r}.{able}")
-    return layout.read(path, attributes)
+    return as_published(layout.read(path, attributes))
 
 
 def _refuse(attributes: Attributes, layout: str) -> None:

@@ -12,7 +12,7 @@ from sightline.catalog import (
     coco,
     coco_card,
     digits,
-    imagenet,
+    imagenet_family,
     mnist,
 )
 from sightline.catalog.card import Card, Figure, PublishedFile, PublishedStatistics
@@ -20,7 +20,7 @@ from sightline.errors import DataError, did_you_mean
 from sightline.formats import Format, Listing
 
 CATALOG: tuple[Card, ...] = (
-    digits.DIGITS, mnist.MNIST, mnist.FASHION_MNIST, imagenet.IMAGENETTE, imagenet.IMAGENET_1K,
+    digits.DIGITS, mnist.MNIST, mnist.FASHION_MNIST, *imagenet_family.CARDS,
     cifar.CIFAR10, cifar.CIFAR100, cifar.CIFAR10_1, cifar.CIFAR10_C,
     coco_card.COCO,
 )  # fmt: skip
@@ -28,6 +28,7 @@ CATALOG: tuple[Card, ...] = (
 LAYOUTS: tuple[Format, ...] = (
     cifar_batches.FORMAT, cifar_parquet.FORMAT, cifar_arrays.VERSIONS, cifar_arrays.CORRUPTED,
     coco.FORMAT,
+    *imagenet_family.LAYOUTS,
 )  # fmt: skip
 """Layouts that one dataset alone has, tried before the general ones: its own files say more than folders do."""
 

@@ -1,0 +1,131 @@
+"""ImageNet-1k in a layout that others have too (folders, tar, Parquet, TFRecord, WebDataset): known by its file names.
+
+The names of its images say the split and, for train, the class; so labels can be checked, whatever numbers a layout
+uses, and the same image gets the same key from all of them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from sightline.catalog.label_data import IMAGENET_1K, listed, val_labels
+from sightline.catalog.label_maps import label_space
+from sightline.catalog.wordnet import are_wnids
+from sightline.formats.listing import SPLIT_ORDER, Listing
+
+DATASET = "imagenet-1k"
+
+_TRAIN = re.compile(r"(?:.*/)?(n\d{8})_(\d+)(?:_n\d{8})?(?:\.jpe?g)?", re.IGNORECASE)
+_OTHERS = re.compile(r"(?:.*/)?ILSVRC2012_(val|test)_(\d{8})(?:_n\d{8})?(?:\.jpe?g)?", re.IGNORECASE)
+
+AGREEMENT = 0.9
+"""Share of the labels that a numbering must explain; what it does not explain is somebody's relabelling, and stays."""
+
+_NUMBERINGS = {
+    "imagenet-1k": "",
+    "imagenet-1k/background": "labels count from 1, 0 is a background class",
+    "imagenet-1k/devkit": "labels count from 1 in the order of the development kit",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What a file name says."""
+
+    split: str
+    key: str
+    wnid: str | None
+    """Class; None for the test images, whose labels were never published."""
+
+
+def named(name: str) -> Named | None:
+    """What the name of an ImageNet-1k image says, with or without folders, a class behind it (as hubs write) or suffix.
+
+    `n01440764_10026.JPEG`, `ILSVRC2012_val_00000001_n01751748.JPEG`. None for any other name.
+    """
+    if found := _TRAIN.fullmatch(name):
+        wnid, number = found.groups()
+        return Named("train", f"train/{wnid}/{wnid}_{number}.JPEG", wnid)
+    if found := _OTHERS.fullmatch(name):
+        split, number = found[1].lower(), int(found[2])
+        labels = val_labels()
+        if split == "val" and not 1 <= number <= len(labels):
+            return None
+        wnid = listed(IMAGENET_1K)[labels[number - 1]] if split == "val" else None
+        return Named(split, f"{split}/ILSVRC2012_{split}_{number:08d}.JPEG", wnid)
+    return None
+
+
+def val_key(number: int) -> str:
+    """Key of a val image by its number, 1 … 50,000."""
+    return f"val/ILSVRC2012_val_{number:08d}.JPEG"
+
+
+def as_imagenet(listing: Listing) -> Listing | None:
+    """The listing with official keys, classes and order if its names and labels are those of ImageNet-1k, else None.
+
+    A part of the classes, or a division of one's own, is somebody's own dataset and stays that.
+    """
+    if not listing.keys or named(listing.keys[0]) is None:
+        return None
+    if listing.class_ids and are_wnids(listing.class_ids) and set(listing.class_ids) != set(listed(IMAGENET_1K)):
+        return None
+    names: list[Named] = []
+    for key, split in zip(listing.keys, listing.splits, strict=True):
+        found = named(key)
+        if found is None or split not in {None, found.split}:
+            return None
+        names.append(found)
+    told = _told(listing, names)
+    if told is None:
+        return None
+    labels, notes = told
+    order = sorted(range(len(names)), key=lambda i: (SPLIT_ORDER.index(names[i].split), names[i].key))
+    result = replace(
+        listing, keys=[n.key for n in names], splits=[n.split for n in names], labels=labels,
+        class_ids=listed(IMAGENET_1K), class_names={}, policy="official", dataset=DATASET,
+        notes=(*listing.notes, *notes),
+    )  # fmt: skip
+    return result.take(order)
+
+
+def _told(listing: Listing, names: Sequence[Named]) -> tuple[list[str | None], list[str]] | None:
+    """Labels as wnids under the numbering that the names confirm, and notes; None where none does."""
+    if listing.class_ids and are_wnids(listing.class_ids):
+        candidates = [("imagenet-1k", list(listing.labels))]
+    else:
+        numbers = _numbers(listing)
+        if numbers is None:
+            return None
+        spaces = {space: label_space(space) for space in _NUMBERINGS}
+        first = {"imagenet-1k": 0, "imagenet-1k/background": 0, "imagenet-1k/devkit": 1}
+        candidates = [
+            (space, [None if n is None or not 0 <= n - first[space] < len(ids) else ids[n - first[space]]
+                     for n in numbers])
+            for space, ids in spaces.items()
+        ]  # fmt: skip
+    both = [i for i, n in enumerate(names) if n.wnid is not None and listing.labels[i] is not None]
+    agreeing = {space: sum(labels[i] == names[i].wnid for i in both) for space, labels in candidates}
+    space, labels = max(candidates, key=lambda c: agreeing[c[0]])
+    if not both or agreeing[space] < AGREEMENT * len(both):
+        return None
+    notes = [_NUMBERINGS[space]] if _NUMBERINGS[space] else []
+    if agreeing[space] < len(both):
+        odd = next(i for i in both if labels[i] != names[i].wnid)
+        notes.append(
+            f"{len(both) - agreeing[space]:,} labels are others than ImageNet's own (first: {names[odd].key} has "
+            f"{labels[odd]}, published {names[odd].wnid}); kept as they are"
+        )
+    return labels, notes
+
+
+def _numbers(listing: Listing) -> list[int | None] | None:
+    """Labels as numbers: positions in a list of names, or what the digits say; None where they are neither."""
+    if listing.policy == "official" and len(listing.class_ids) in {1_000, 1_001}:
+        position = {native: i for i, native in enumerate(listing.class_ids)}
+        return [None if v is None else position.get(v) for v in listing.labels]
+    if all(v is None or v.isdecimal() for v in listing.labels):
+        return [None if v is None else int(v) for v in listing.labels]
+    return None
