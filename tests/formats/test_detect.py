@@ -11,6 +11,7 @@ import pytest
 from sightline.errors import DataError
 from sightline.formats import FORMATS, detect
 from tests.archives import write_tar, write_zip
+from tests.formats.offset_shards import LEAF, tree, write_litdata, write_mds
 from tests.formats.tf_records import write_tfrecord
 from tests.sources import jpeg, picture, write_files, write_hub, write_idx
 
@@ -38,6 +39,16 @@ def _tfrecord(folder: Path) -> Path:
     return write_tfrecord(folder / "train.tfrecord-00000-of-00001", rows).parent
 
 
+def _mds(folder: Path) -> Path:
+    rows = [{"image": jpeg(i), "label": i % 2} for i in range(4)]
+    return write_mds(folder, {"image": "bytes", "label": "int"}, rows)
+
+
+def _litdata(folder: Path) -> Path:
+    spec = tree("tuple", [], [LEAF, LEAF])
+    return write_litdata(folder, ["bytes", "int"], [(jpeg(i), i % 2) for i in range(4)], spec)
+
+
 def _tar(folder: Path) -> Path:
     return write_tar(folder / "photos.tar", {f"{c}/{i}.jpg": jpeg(i) for i, c in enumerate("abab")})
 
@@ -50,6 +61,8 @@ MAKERS: dict[str, Callable[[Path], Path]] = {
     "IDX": _idx,
     "hub Parquet": _hub,
     "TFRecord": _tfrecord,
+    "MDS": _mds,
+    "litdata": _litdata,
     "manifest": _manifest,
     "tar": _tar,
     "zip": _zip,

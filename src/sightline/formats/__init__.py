@@ -3,7 +3,18 @@
 from pathlib import Path
 
 from sightline.errors import DataError
-from sightline.formats import class_folders, converted, hub_parquet, idx, manifest, tar_folders, tfrecord, zip_folders
+from sightline.formats import (
+    class_folders,
+    converted,
+    hub_parquet,
+    idx,
+    litdata,
+    manifest,
+    mds,
+    tar_folders,
+    tfrecord,
+    zip_folders,
+)
 from sightline.formats.headers import read_headers
 from sightline.formats.listing import Attributes, Format, Listing
 
@@ -12,6 +23,8 @@ FORMATS = (
     idx.FORMAT,
     hub_parquet.FORMAT,
     tfrecord.FORMAT,
+    mds.FORMAT,
+    litdata.FORMAT,
     manifest.FORMAT,
     tar_folders.FORMAT,
     zip_folders.FORMAT,
