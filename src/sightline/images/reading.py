@@ -23,6 +23,9 @@ PACKAGE = "package:"
 """How the address of a root begins whose files an installed package carries."""
 
 
+PLACE = ("root", "path", "container", "member", "offset", "length", "row_group", "row", "frame", "codec", "layout")
+"""Fields of the reference that say where an image lies; the others say what it is."""
+
 HEAD_BYTES = 1 << 17
 """What is read of a payload for its header; metadata in front of it may be longer, which a caller must expect."""
 
@@ -47,9 +50,9 @@ class ImageReader:
     def __init__(
         self, images: pa.ChunkedArray | pa.StructArray, roots: Mapping[str, str], crops: pa.ChunkedArray | None = None
     ) -> None:
-        if isinstance(images, pa.ChunkedArray):
-            images = images.combine_chunks()
-        self._lookups = {f.name: _lookup(images.field(f.name)) for f in images.type}
+        if isinstance(images, pa.ChunkedArray):  # combining copies even what is one piece
+            images = images.chunk(0) if images.num_chunks == 1 else images.combine_chunks()
+        self._lookups = {name: _lookup(images.field(name)) for name in PLACE}
         self._crops = crops if crops is not None and crops.null_count < len(crops) else None
         self._roots = {alias: resolve_root(address) for alias, address in roots.items()}
         self._length = len(images)
@@ -191,10 +194,13 @@ def _lookup(column: pa.Array) -> Callable[[int], Any]:
         return lambda i: None
     if pa.types.is_dictionary(column.type):
         values = [*column.dictionary.to_pylist(), None]
-        codes = column.indices.fill_null(-1).to_numpy()
+        indices = column.indices
+        if len(values) == 2 and not indices.null_count:
+            return lambda i: values[0]
+        codes = (indices.fill_null(-1) if indices.null_count else indices).to_numpy()
         return lambda i: values[codes[i]]
     if pa.types.is_integer(column.type):
-        numbers = column.fill_null(-1).to_numpy()  # none of these fields is ever below 0
+        numbers = (column.fill_null(-1) if column.null_count else column).to_numpy()  # none of these is ever below 0
         return lambda i: int(number) if (number := numbers[i]) >= 0 else None
     return lambda i: column[i].as_py()
 

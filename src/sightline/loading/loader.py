@@ -126,10 +126,11 @@ class Loader:
         self.threads = len(os.sched_getaffinity(0)) if threads is None else threads
         self._pool = single_threaded_pool(self.threads) if self.threads > 0 else None
 
-    def _checked_labels(self) -> npt.NDArray[np.int64]:
-        if self.is_training:
-            return self.samples.labels
-        return np.asarray(self.samples.table["label"].fill_null(-1).to_numpy(), np.int64)
+    def _checked_labels(self) -> npt.NDArray[np.int32]:
+        labels = self.samples.table["label"]
+        if self.is_training and labels.null_count:
+            _ = self.samples.labels  # raises, with the count and what to do
+        return np.asarray((labels.fill_null(-1) if labels.null_count else labels).to_numpy(), np.int32)
 
     def __len__(self) -> int:
         """Batches in an epoch, of this rank."""
@@ -180,12 +181,17 @@ class Loader:
         """
         if not self.is_training:
             raise ContractError("An evaluation loader has no epochs; iterate it: for batch in loader.")
-        order = self._rows[shuffled(self._hashes[self._rows], self.seed, epoch)]
-        return self._tracked(self._batches(order, self._contract_at(size), epoch, start), epoch, start)
+        return self._tracked(self._batches(self._order(epoch), self._contract_at(size), epoch, start), epoch, start)
+
+    def _order(self, epoch: int) -> npt.NDArray[np.int64]:
+        """Row numbers in the order of an epoch."""
+        if len(self._rows) == len(self._hashes):
+            return shuffled(self._hashes, self.seed, epoch)
+        return self._rows[shuffled(self._hashes[self._rows], self.seed, epoch)]
 
     def peek(self, epoch: int = 0, step: int = 0) -> Batch:
         """Batch `step` of an epoch, or of an evaluation loader's pass, made in this thread; `state` stays as it is."""
-        order = self._rows[shuffled(self._hashes[self._rows], self.seed, epoch)] if self.is_training else self._rows
+        order = self._order(epoch) if self.is_training else self._rows
         contract = self.preprocessing
         row = (*contract.size, contract.num_channels)
         job = self._job(step, self._batching.part(order, step), self._tiles_for(contract), row, epoch)
@@ -244,7 +250,7 @@ class Loader:
 
     def _batch(self, job: _Job, found: Unreadable) -> Batch:
         rows, images = job.rows, self._destination.images(job.memory)
-        labels = targets = torch.from_numpy(self._labels[rows])
+        labels = targets = torch.from_numpy(self._labels[rows]).long()
         is_fine = torch.ones(len(rows), dtype=torch.bool)
         is_fine[[i for i, _ in found]] = False
         height, width = images.shape[2:]

@@ -177,10 +177,12 @@ class FramedPixels:
 
 def _sizes(samples: SampleTable, contract: Preprocessing) -> tuple[Array, Array, Array]:
     """For each sample: height and width as stored (0 where unknown); is it turned by a right angle; not at all?"""
-    image = samples.table["image"].combine_chunks()
-    sides = (image.field(name).fill_null(0) for name in ("height", "width"))
-    stored = np.stack([side.to_numpy(zero_copy_only=False) for side in sides], axis=1)
-    stored = stored.astype(np.int64)
+    column = samples.table["image"]
+    image = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()  # combining one piece copies it
+    stored = np.empty((len(samples), 2), np.int32)
+    for i, name in enumerate(("height", "width")):
+        side = image.field(name)
+        stored[:, i] = (side.fill_null(0) if side.null_count else side).to_numpy()
     crops = samples.table["crop"]
     for row in np.flatnonzero(crops.is_valid().to_numpy()) if crops.null_count < len(crops) else ():
         try:
@@ -188,7 +190,8 @@ def _sizes(samples: SampleTable, contract: Preprocessing) -> tuple[Array, Array,
         except DecodeError:
             continue  # it shows nothing: reading it says so
         stored[row] = bottom - top, right - left
-    orientation = image.field("exif_orientation").fill_null(1).to_numpy(zero_copy_only=False)
-    if contract.orientation == "ignore":
-        orientation = np.ones_like(orientation)
+    turns = image.field("exif_orientation")
+    if contract.orientation == "ignore" or turns.null_count == len(turns):
+        return stored, np.zeros(len(samples), bool), np.ones(len(samples), bool)
+    orientation = turns.fill_null(1).to_numpy(zero_copy_only=False)
     return stored, orientation >= 5, orientation == 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar
 
 import torch
@@ -41,7 +41,8 @@ def finished(jobs: Iterable[J], pool: ThreadPoolExecutor | None, ahead: int) -> 
         while pending:
             yield _collected(pending)
     finally:
-        wait([f for _, futures in pending for f in futures if not f.cancel()])
+        for running in [f for _, futures in pending for f in futures if not f.cancel()]:
+            running.exception()  # waits, and also works while the interpreter is being taken down
 
 
 def _collected(pending: deque[tuple[J, list[Future[Any]]]]) -> tuple[J, list[Any]]:

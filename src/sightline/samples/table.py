@@ -105,8 +105,9 @@ class SampleTable:
     @cached_property
     def ids(self) -> np.ndarray[Any, Any]:
         """Sample ids, as an array of 16-byte `V16` values in table order; compare and look up with `positions`."""
-        chunk = self.table["sample_id"].combine_chunks()
-        return np.frombuffer(b"".join(chunk.to_pylist()), "V16")
+        column = self.table["sample_id"]
+        chunk = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+        return np.frombuffer(chunk.buffers()[1], "V16", len(chunk), 16 * chunk.offset)
 
     @cached_property
     def _position(self) -> dict[bytes, int]:
