@@ -14,6 +14,7 @@ from sightline.catalog import (
     digits,
     imagenet_family,
     mnist,
+    vqa,
 )
 from sightline.catalog.card import Card, Figure, PublishedFile, PublishedStatistics
 from sightline.errors import DataError, did_you_mean
@@ -22,12 +23,12 @@ from sightline.formats import Format, Listing
 CATALOG: tuple[Card, ...] = (
     digits.DIGITS, mnist.MNIST, mnist.FASHION_MNIST, *imagenet_family.CARDS,
     cifar.CIFAR10, cifar.CIFAR100, cifar.CIFAR10_1, cifar.CIFAR10_C,
-    coco_card.COCO,
+    coco_card.COCO, vqa.VQA,
 )  # fmt: skip
 
 LAYOUTS: tuple[Format, ...] = (
     cifar_batches.FORMAT, cifar_parquet.FORMAT, cifar_arrays.VERSIONS, cifar_arrays.CORRUPTED,
-    coco.FORMAT,
+    vqa.FORMAT, coco.FORMAT,
     *imagenet_family.LAYOUTS,
 )  # fmt: skip
 """Layouts that one dataset alone has, tried before the general ones: its own files say more than folders do."""

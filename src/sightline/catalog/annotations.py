@@ -20,19 +20,36 @@ MAX_BYTES = 4 << 30
 OUTSIDE = "its name leads out of the dataset's folder"
 
 
-def read_object(path: Path, hook: Callable[[dict[str, Any]], Any] | None = None) -> dict[str, Any]:
-    """The object of a JSON file, each inner object replaced by what `hook` makes of it.
+def read_json(path: Path, hook: Callable[[dict[str, Any]], Any] | None = None) -> Any:
+    """The value of a JSON file, each object in it replaced by what `hook` makes of it. Raises DataError."""
+    return parsed(read_bytes(path), str(path), hook)
 
-    A hook that drops what is not needed keeps memory small: most of COCO's file is outlines. Raises DataError.
-    """
+
+def read_bytes(path: Path) -> bytes:
+    """What an annotation file holds. Raises DataError where it cannot be read or is far too large."""
     try:
         if path.stat().st_size > MAX_BYTES:
             raise DataError(f"{path} has more than {MAX_BYTES:,} bytes; that is no annotation file.")
-        found = json.loads(path.read_text("utf-8-sig"), object_hook=hook)
+        return path.read_bytes()
     except OSError as e:
         raise DataError(f"{path} cannot be read: {e.strerror or e}.") from None
+
+
+def parsed(data: bytes | str, what: str, hook: Callable[[dict[str, Any]], Any] | None = None) -> Any:
+    """The value of JSON text, as `read_json`."""
+    try:
+        text = data if isinstance(data, str) else data.decode("utf-8-sig")
+        return json.loads(text, object_hook=hook)
     except (ValueError, RecursionError) as e:  # not JSON, not UTF-8, a number of a million digits, a tower of brackets
-        raise DataError(f"{path} is not readable JSON ({e}). Fetch it again.") from None
+        raise DataError(f"{what} is not readable JSON ({e}). Fetch it again.") from None
+
+
+def read_object(path: Path, hook: Callable[[dict[str, Any]], Any] | None = None) -> dict[str, Any]:
+    """The object of a JSON file, each object in it replaced by what `hook` makes of it.
+
+    A hook that drops what is not needed keeps memory small: most of COCO's file is outlines. Raises DataError.
+    """
+    found = read_json(path, hook)
     if not isinstance(found, dict):
         raise DataError(f"{path} holds a JSON {type(found).__name__}; wanted an object.")
     return found
