@@ -21,8 +21,10 @@ def item(**attributes: Any) -> Dataset:
     return made
 
 
-def dicom(path: Path, values: np.ndarray[Any, Any], *, syntax: str = ExplicitVRLittleEndian, bits_stored: int = 12,
-          patient: str = "P1", study: str | None = None, photometric: str = "MONOCHROME2", **attributes: Any) -> Path:  # fmt: skip
+def dicom(
+    path: Path, values: np.ndarray[Any, Any], *, syntax: str = ExplicitVRLittleEndian, bits_stored: int = 12,
+    patient: str = "P1", study: str | None = None, photometric: str = "MONOCHROME2", **attributes: Any,
+) -> Path:  # fmt: skip
     """Write stored values (height × width, frames in front, colours behind) as a DICOM file, and return its path."""
     is_colour = photometric not in {"MONOCHROME1", "MONOCHROME2", "PALETTE COLOR"}
     frames = values if values.ndim == (4 if is_colour else 3) else values[None]
@@ -32,8 +34,8 @@ def dicom(path: Path, values: np.ndarray[Any, Any], *, syntax: str = ExplicitVRL
     made = item(
         SOPClassUID=STORAGE, SOPInstanceUID=meta.MediaStorageSOPInstanceUID, PatientID=patient,
         StudyInstanceUID=study or f"1.2.{sum(patient.encode())}", SeriesInstanceUID=generate_uid(), Modality="OT",
-        Rows=frames.shape[1], Columns=frames.shape[2], NumberOfFrames=len(frames), PhotometricInterpretation=photometric,
-        SamplesPerPixel=3 if is_colour else 1, BitsAllocated=8 * values.dtype.itemsize, BitsStored=bits_stored,
+        Rows=frames.shape[1], Columns=frames.shape[2], NumberOfFrames=len(frames),
+        PhotometricInterpretation=photometric, SamplesPerPixel=3 if is_colour else 1, BitsAllocated=8 * values.dtype.itemsize, BitsStored=bits_stored,
         HighBit=bits_stored - 1, PixelRepresentation=int(values.dtype.kind == "i"),
     )  # fmt: skip
     if is_colour:

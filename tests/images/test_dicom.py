@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -107,9 +108,11 @@ def test_frames_of_an_enhanced_object_have_windows_of_their_own(tmp_path: Path) 
     def group(center: int) -> Any:
         return item(FrameVOILUTSequence=[item(WindowCenter=center, WindowWidth=1001)])
 
-    path = dicom(tmp_path / "a.dcm", np.stack([VALUES, VALUES]), PerFrameFunctionalGroupsSequence=[group(500), group(3000)],
-                 SharedFunctionalGroupsSequence=[item(PixelValueTransformationSequence=[
-                     item(RescaleSlope=2, RescaleIntercept=0, RescaleType="US")])])  # fmt: skip
+    rescaled = item(RescaleSlope=2, RescaleIntercept=0, RescaleType="US")
+    path = dicom(
+        tmp_path / "a.dcm", np.stack([VALUES, VALUES]), PerFrameFunctionalGroupsSequence=[group(500), group(3000)],
+        SharedFunctionalGroupsSequence=[item(PixelValueTransformationSequence=[rescaled])],
+    )  # fmt: skip
     units = VALUES * 2.0
     assert np.array_equal(pixels(path, frame=0), levels((units - 499.5) / 1000 + 0.5))
     assert np.array_equal(pixels(path, frame=1), levels((units - 2999.5) / 1000 + 0.5))
@@ -169,7 +172,7 @@ def test_what_is_not_read_is_said(tmp_path: Path, change: dict[str, Any], messag
 
 
 def test_a_window_that_shows_nothing(tmp_path: Path) -> None:
-    with pytest.raises(DecodeError, match="width 0.0 shows nothing"):
+    with pytest.raises(DecodeError, match=r"width 0\.0 shows nothing"):
         pixels(dicom(tmp_path / "a.dcm", VALUES, WindowCenter=40, WindowWidth=0))
 
 
@@ -204,10 +207,8 @@ def test_damage_is_a_reason_and_never_a_traceback(
     data = bytearray(path.read_bytes())
     data[min(at, len(data) - 1)] = byte
     path.write_bytes(data[: max(keep, 140)])
-    try:
+    with suppress(DecodeError):
         pixels(path)
-    except DecodeError as e:
-        assert str(e)
 
 
 def test_pydicoms_own_files_give_pydicoms_values() -> None:

@@ -1,22 +1,22 @@
-"""A CSV or Parquet table that lists image files, one row for each sample."""
+"""A table of text (CSV, JSON lines) or Parquet that lists image files, one row for each sample.
+
+Beside path and label a row may say: the split, what ties it to others, its time, several labels, and the part of the
+image that is the sample.
+"""
 
 from __future__ import annotations
 
-import csv
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from sightline.artifacts import read_table
 from sightline.errors import DataError
 from sightline.formats.columns import LABEL, PATH, SPLIT, find, groups_of, labels_of, need, splits_of, times_of
+from sightline.formats.files import VIEWS, with_frames
 from sightline.formats.listing import SPLIT_ORDER, Attributes, Format, Listing, split_of_file
-
-SUFFIXES = (".csv", ".tsv", ".parquet")
+from sightline.formats.lists import class_order, crop_key, crops_of, label_entries, label_lists
+from sightline.formats.tables import SUFFIXES, columns_of, names_of
 
 
 def is_at(path: Path) -> bool:
@@ -37,22 +37,25 @@ def read(path: Path, attributes: Attributes) -> Listing:
     parts.sort(key=lambda p: SPLIT_ORDER.index(p.file_split))
     folder = path.resolve() if path.is_dir() else path.resolve().parent
     places = [_place(folder, p.paths[i], p, i) for p in parts for i in range(len(p.paths))]
-    _refuse_repeats(parts, [key for _, key in places])
+    crops = [c for p in parts for c in p.crops or [None] * len(p.paths)]
+    keys = [crop_key(path, crop) for (_, path), crop in zip(places, crops, strict=True)]
+    _refuse_repeats(parts, keys)
     roots = {"source": str(folder)} | ({"absolute": "/"} if any(root == "absolute" for root, _ in places) else {})
     _need_some_file(path, roots, places)
-    has_groups, has_times = any(p.groups for p in parts), any(p.times for p in parts)
-    return Listing(
-        layout="manifest", name=folder.name if path.is_dir() else path.stem, roots=roots,
-        keys=[key for _, key in places], splits=[s for p in parts for s in p.splits],
-        labels=[v for p in parts for v in p.labels],
-        images={"root": [root for root, _ in places], "path": [key for _, key in places], "container": "file"},
-        groups=[g for p in parts for g in p.groups or [[] for _ in p.paths]] if has_groups else None,
-        times=[t for p in parts for t in p.times or [None] * len(p.paths)] if has_times else None,
+    labels, classes, columns = _labels_of(parts)
+    listing = Listing(
+        layout="manifest", name=folder.name if path.is_dir() else path.stem, roots=roots, keys=keys,
+        splits=[s for p in parts for s in p.splits], labels=labels, class_ids=classes[0], policy=classes[1],
+        images={"root": [root for root, _ in places], "path": [name for _, name in places], "container": "file"},
+        groups=_groups_of(parts, [name for _, name in places], crops),
+        times=[t for p in parts for t in p.times or [None] * len(p.paths)] if any(p.times for p in parts) else None,
+        columns=columns | ({"crop": crops} if any(crops) else {}),
         notes=tuple(dict.fromkeys(note for p in parts for note in p.notes)),
     )  # fmt: skip
+    return with_frames(listing, attributes.views)
 
 
-FORMAT = Format(name="manifest", is_at=is_at, read=read, has_columns=True)
+FORMAT = Format(name="manifest", is_at=is_at, read=read, has_columns=True, views=VIEWS)
 
 
 class _Part:
@@ -60,7 +63,7 @@ class _Part:
 
     def __init__(self, file: Path, split: str | None, attributes: Attributes) -> None:
         self.file, self.file_split = file, split
-        table, source = _read(file), str(file)
+        table, source = columns_of(file), str(file)
         names = list(table)
         path = need(names, PATH, "path of the image", source)
         label = find(names, LABEL) if split == "test" else need(names, LABEL, "label", source)
@@ -68,7 +71,10 @@ class _Part:
         self.paths = [str(p).strip() if p is not None else "" for p in table[path]]
         if not self.paths:
             raise DataError(f"{file} has a header and no rows.")
-        self.labels = labels_of(table[label], source) if label else [None] * len(self.paths)
+        values: Sequence[Any] = table[label] if label else [None] * len(self.paths)
+        self.lists = label_lists(values, label, source) if label else None
+        self.labels = labels_of(values, source) if self.lists is None else [None] * len(self.paths)
+        self.crops = crops_of(table, source)
         if split is None and split_column:
             self.splits = splits_of(table[split_column], source)
         else:
@@ -77,63 +83,42 @@ class _Part:
         self.times, time_notes = times_of(table, attributes, source)
         taken = [f"path from the column {path!r}"] if path.lower() != PATH[0] else []
         taken += [f"label from the column {label!r}"] if label and label.lower() != LABEL[0] else []
-        unlabelled = sum(v is None for v in self.labels)
+        unlabelled = sum(v is None for v in self.labels if self.lists is None)
+        unlabelled += sum(v is None for v in self.lists or ())
         taken += [f"{unlabelled} rows without a label in {file.name}"] if unlabelled else []
         self.notes = (*taken, *group_notes, *time_notes)
+
+
+def _labels_of(
+    parts: Sequence[_Part],
+) -> tuple[list[str | None], tuple[tuple[str, ...], str | None], dict[str, Sequence[Any]]]:
+    """Single labels, the classes' ids and order where the table fixes them, and the column `labels`."""
+    single = [v for p in parts for v in p.labels]
+    if all(p.lists is None for p in parts):
+        return single, ((), None), {}
+    lists = [v for p in parts for v in p.lists or [None if v is None else [v] for v in p.labels]]
+    ids, policy = class_order({v for labels in lists for v in labels or ()})
+    return [None] * len(lists), (ids, policy), {"labels": label_entries(lists, ids)}
+
+
+def _groups_of(
+    parts: Sequence[_Part], paths: Sequence[str], crops: Sequence[Any]
+) -> list[list[tuple[str, str]]] | None:
+    """What each sample must not be parted from: what the table says, and the other parts of its image."""
+    if not any(p.groups for p in parts) and not any(crops):
+        return None
+    told = [g for p in parts for g in p.groups or [[] for _ in p.paths]]
+    images = [[("image", path)] if any(crops) else [] for path in paths]
+    return [[*a, *b] for a, b in zip(told, images, strict=True)]
+
 
 def _tables_in(folder: Path) -> list[Path]:
     """Tables at the top of a folder that name paths, as far as at least one also names labels."""
     named = (f for f in sorted(folder.iterdir()) if f.suffix.lower() in SUFFIXES and not f.name.startswith("."))
     tables = [f for f in named if f.is_file()]
-    names = {f: _names(f) for f in tables}
+    names = {f: names_of(f) for f in tables}
     with_paths = [f for f in tables if find(names[f], PATH)]
     return with_paths if any(find(names[f], LABEL) for f in with_paths) else []
-
-
-def _names(file: Path) -> list[str]:
-    if file.suffix.lower() == ".parquet":
-        try:
-            return list(pq.read_schema(file).names)
-        except (pa.ArrowInvalid, OSError) as e:
-            raise DataError(f"{file} is not a readable Parquet file ({e}). Fetch it again, or move it away.") from None
-    try:
-        return next(_csv_rows(file), [])
-    except DataError:
-        return []  # some other text beside the images; given by its own path, it is read and refused with the reason
-
-
-def _read(file: Path) -> dict[str, list[Any]]:
-    if file.suffix.lower() == ".parquet":
-        table = read_table(file)
-        return {name: table[name].to_pylist() for name in table.column_names}
-    rows = _csv_rows(file)
-    names = next(rows, [])
-    if len(set(names)) < len(names) or not any(names):
-        raise DataError(f"{file}: the first line must name each column once, got {names}.")
-    columns: dict[str, list[Any]] = {name: [] for name in names}
-    for number, row in enumerate(rows, 1):
-        if len(row) != len(names):
-            raise DataError(
-                f"{file}: row {number} has {len(row)} fields, its header has {len(names)}. Quote fields that hold the "
-                "delimiter."
-            )
-        for name, value in zip(names, row, strict=True):
-            columns[name].append(value)
-    return columns
-
-
-def _csv_rows(file: Path) -> Iterator[list[str]]:
-    """Header and rows of a text table, blank lines left out; every value stays text, so 007 keeps its zeros."""
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as f:
-            first = f.readline()
-            f.seek(0)
-            delimiter = max(",\t;", key=first.count)
-            yield from (row for row in csv.reader(f, delimiter=delimiter, strict=True) if row)
-    except UnicodeDecodeError as e:
-        raise DataError(f"{file} is not UTF-8 text ({e.reason} at byte {e.start}). Save it as UTF-8.") from None
-    except csv.Error as e:
-        raise DataError(f"{file} is not a readable CSV table: {e}.") from None
 
 
 def _place(folder: Path, path: str, part: _Part, i: int) -> tuple[str, str]:
@@ -163,7 +148,7 @@ def _refuse_repeats(parts: list[_Part], keys: list[str]) -> None:
         if part.labels[i] != other.labels[j]:
             raise DataError(
                 f"{place}, with the labels {part.labels[i]!r} and {other.labels[j]!r}. One image has one label; keep "
-                "the row that is right."
+                "the row that is right, or list all labels in one row of a column `labels` (a;b)."
             )
         raise DataError(f"{place}. The same image twice would count twice; remove one row.")
 
