@@ -122,8 +122,11 @@ VERBS: tuple[Verb, ...] = (
           _option("--quality", type=int, metavar="Q", help="encode all images again as JPEG, 1 to 100; loses detail"),
           _option("--max-side", type=int, metavar="N", help="shrink images with a side beyond N pixels; loses detail")),
          "sightline convert study --to packed study-packed"),
-    Verb("datasets", "cards of the known datasets", (_option("name", nargs="?", metavar="NAME", help="one of them"),),
-         "sightline datasets cifar10"),
+    Verb("datasets", "cards of the known datasets; fetches those that are openly served",
+         (_option("name", nargs="?", metavar="NAME", help="one of them"),
+          _option("--fetch", nargs="?", const="", metavar="DIR", help="download it (default: into data/NAME)"),
+          _option("--form", metavar="FORM", help="which of several forms to download, such as python")),
+         "sightline datasets cifar10 --fetch"),
 )  # fmt: skip
 
 

@@ -122,8 +122,9 @@ def _found(source: str) -> Path:
     place = card.located()
     if place is None:
         raise DataError(
-            f"{card.title} was not found below {Path('data').resolve()}. Put its files into data/{card.folders[0]} "
+            f"{card.title} was not found below {Path('data').resolve()}. Put its files into data/{card.place} "
             f"({card.layout}), or give their path. It comes from {card.homepage} ({card.access})."
+            + (f" Fetch it: sightline datasets {card.name} --fetch" if card.is_served else "")
         )
     return place
 

@@ -229,7 +229,7 @@ def test_no_room(site: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_gated_files(site: str, tmp_path: Path) -> None:
     locked = PublishedFile(name="train.tar", num_bytes=5, md5="0" * 32)
-    with pytest.raises(DataError, match=r"not served openly \(by form\)\. Ask there"):
+    with pytest.raises(DataError, match=r"without you \(by form\)\. Ask there"):
         fetch(card(locked, access="by form", gate="Ask there."), tmp_path)
     both = card(locked, PublishedFile(name="a", address=f"{site}/file", sha256=SHA), gate="Ask there.")
     assert fetch(both, tmp_path).left == ("train.tar",)

@@ -12,28 +12,32 @@ from sightline.catalog import (
     coco,
     coco_card,
     digits,
+    emotic,
+    emotic_card,
     imagenet_family,
     mnist,
     vqa,
 )
 from sightline.catalog.card import Card, Figure, PublishedFile, PublishedStatistics
+from sightline.catalog.fetching import Fetched, fetch
 from sightline.errors import DataError, did_you_mean
 from sightline.formats import Format, Listing
 
 CATALOG: tuple[Card, ...] = (
     digits.DIGITS, mnist.MNIST, mnist.FASHION_MNIST, *imagenet_family.CARDS,
     cifar.CIFAR10, cifar.CIFAR100, cifar.CIFAR10_1, cifar.CIFAR10_C,
-    coco_card.COCO, vqa.VQA,
+    coco_card.COCO, emotic_card.EMOTIC, vqa.VQA,
 )  # fmt: skip
 
 LAYOUTS: tuple[Format, ...] = (
     cifar_batches.FORMAT, cifar_parquet.FORMAT, cifar_arrays.VERSIONS, cifar_arrays.CORRUPTED,
-    vqa.FORMAT, coco.FORMAT,
+    vqa.FORMAT, emotic.FORMAT, coco.FORMAT,
     *imagenet_family.LAYOUTS,
 )  # fmt: skip
 """Layouts that one dataset alone has, tried before the general ones: its own files say more than folders do."""
 
-__all__ = ["CATALOG", "LAYOUTS", "Card", "Figure", "PublishedFile", "PublishedStatistics", "datasets", "recognise"]
+__all__ = ["CATALOG", "LAYOUTS", "Card", "Fetched", "Figure", "PublishedFile", "PublishedStatistics", "datasets",
+           "fetch", "recognise"]  # fmt: skip
 
 
 @overload

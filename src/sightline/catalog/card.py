@@ -47,6 +47,11 @@ class PublishedFile:
     """Which of several equal forms of the dataset it belongs to ("binary"); those of the first form are fetched when
     nobody asks for another. Empty where every form needs it."""
 
+    def __str__(self) -> str:
+        size = "" if self.num_bytes is None else f"{self.num_bytes / 1e6:,.1f} MB"
+        parts = (self.name, size, f"form {self.form}" if self.form else "", "" if self.address else "not openly served")
+        return " · ".join(part for part in parts if part)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Card:
@@ -111,6 +116,16 @@ class Card:
         numbers = [str(i) for i in self.first_labels]
         return found == dict(self.num_samples) and begins in (numbers, [self.class_ids[i] for i in self.first_labels])
 
+    @property
+    def place(self) -> str:
+        """Name of the folder that it is put into when nobody says another."""
+        return self.folders[0] if self.folders else self.name
+
+    @property
+    def is_served(self) -> bool:
+        """Whether some of its files can be fetched by anybody."""
+        return any(file.address for file in self.files)
+
     def located(self, below: Path = Path("data")) -> Path | None:
         """The first of the dataset's usual folders that exists below a directory, or None."""
         return next((below / f for f in self.folders if (below / f).exists()), None)
@@ -135,6 +150,7 @@ class Card:
             ("gate", self.gate),
             *(("count", f"{n:,} {what}") for what, n in self.counts.items()),
         ]
+        rows += [("file", str(file)) for file in self.files]
         for s in self.statistics:
             values = f"mean {' '.join(f'{v:.4f}' for v in s.mean)} · std {' '.join(f'{v:.4f}' for v in s.std)}"
             rows.append(("stats", f"{values} · {s.kind} · {s.origin}"))

@@ -50,8 +50,9 @@ def fetch(card: Card, folder: str | os.PathLike[str] | None = None, *, form: str
     wanted = _wanted(card, form)
     served = [file for file in wanted if file.address]
     if not served:
-        raise DataError(f"{card.title} is not served openly ({card.access}). {card.gate or f'See {card.homepage}.'}")
-    target = Path(folder) if folder is not None else Path("data") / (card.folders[0] if card.folders else card.name)
+        what = card.gate or f"See {card.homepage}."
+        raise DataError(f"No file of {card.title} can be fetched without you ({card.access}). {what}")
+    target = Path(folder) if folder is not None else Path("data") / card.place
     moved = sum(_file(file, _place(target, file.name), card) for file in served)
     left = tuple(file.name for file in wanted if not file.address)
     return Fetched(target, tuple(target / file.name for file in served), moved, left)

@@ -100,17 +100,51 @@ def summary_of(findings: Findings) -> str:
     return " · ".join(parts) or "nothing found"
 
 
-def datasets(*, name: str | None = None) -> Outcome:
-    """Cards of the known datasets in a line each, or the whole card of one."""
+def datasets(*, name: str | None = None, fetch: str | Path | None = None, form: str | None = None) -> Outcome:
+    """Cards of the known datasets in a line each, or the whole card of one; with `fetch` its files in a folder.
+
+    `fetch` is the folder, "" for the usual one below ./data. `form` chooses one of several equal forms.
+    """
+    if fetch is not None or form is not None:
+        return _fetched(name, fetch, form)
     if name is not None:
         card = catalog.datasets(name)
         return Outcome(verb="datasets", summary=str(card), facts={"datasets": [plain(card)]}, is_whole=True)
     cards = catalog.datasets()
+    width = max(len(c.name) for c in cards)
     lines = tuple(
-        f"{c.name:<15} {c.title} · {sum(c.num_samples.values()):,} images · {c.num_classes:,} classes" for c in cards
+        f"{c.name:<{width}}  {c.title} · {sum(c.num_samples.values()):,} images · {c.num_classes:,} classes · {_had(c)}"
+        for c in cards
     )
     return Outcome(verb="datasets", summary=f"{len(cards)} known; one of them: sightline datasets NAME",
                    facts={"datasets": [plain(c) for c in cards]}, details=lines)  # fmt: skip
+
+
+def _had(card: catalog.Card) -> str:
+    place = card.located()
+    return f"in {place}" if place is not None else "can be fetched" if card.is_served else card.access
+
+
+def _fetched(name: str | None, folder: str | Path | None, form: str | None) -> Outcome:
+    if name is None:
+        raise DataError("Fetch which dataset? Give its name: sightline datasets NAME --fetch")
+    if folder is None:
+        raise DataError(f"The form is for downloads: sightline datasets {name} --fetch --form {form}")
+    card = catalog.datasets(name)
+    found = catalog.fetch(card, folder or None, form=form)
+    moved = f"{found.num_bytes / 1e6:,.1f} MB" if found.num_bytes else "all there, checked"
+    facts = {"dataset": card.name, "folder": found.folder, "files": found.files, "bytes": found.num_bytes,
+             "not_served": found.left}  # fmt: skip
+    packed = [f.name for f in found.files if f.name.endswith((".tgz", ".tar.gz", ".zip", ".tar"))]
+    left = [f"not openly served: {', '.join(found.left)}. {card.gate}"] if found.left else []
+    return Outcome(
+        verb="datasets", summary=f"{card.title}: {len(found.files)} files in {found.folder} · {moved}",
+        facts=plain(facts), details=(
+            f"licence: {card.licence}", *left,
+            *([f"layouts that are read: {card.layout}"] if packed else []),
+            f"next: sightline run {found.folder} STUDY",
+        ),
+    )  # fmt: skip
 
 
 def read_hashed(home: Study) -> SampleTable:
