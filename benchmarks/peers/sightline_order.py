@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +21,9 @@ from sightline.loading import Loader  # torch comes with it: its memory is not t
 def setup(folder: Path, work: Path, *, job: str, count: int) -> Callable[[], Iterator[Any]]:
     """The batches of rank 0; the table is made here, the Loader at the first call."""
     samples = table(work, count)
-    pa.default_memory_pool().release_unused()  # what making the table took would hide what the loader takes
+    # What making the table took would hide what the loader takes.
+    pa.default_memory_pool().release_unused()
+    ctypes.CDLL(None).malloc_trim(0)
     contract = sl.Preprocessing(
         size=(ORDER.size, ORDER.size), mean=ORDER.mean, std=ORDER.std, resize="none", crop="none"
     )
