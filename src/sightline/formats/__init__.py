@@ -13,6 +13,7 @@ from sightline.formats import (
     mds,
     tar_folders,
     tfrecord,
+    webdataset,
     zip_folders,
 )
 from sightline.formats.headers import read_headers
@@ -26,6 +27,7 @@ FORMATS = (
     mds.FORMAT,
     litdata.FORMAT,
     manifest.FORMAT,
+    webdataset.FORMAT,
     tar_folders.FORMAT,
     zip_folders.FORMAT,
     class_folders.FORMAT,

@@ -16,8 +16,9 @@ from sightline.formats.class_tree import (
     suffix_of,
     top_folders,
 )
-from sightline.formats.listing import Listing, split_in, split_of
+from sightline.formats.listing import Listing, split_of
 from sightline.formats.members import Members
+from sightline.formats.records import split_in
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -142,9 +142,3 @@ def split_of_file(stem: str) -> str | None:
     """Split named by the first word of a file's stem: `train-00000-of-00294` is train; None for another word."""
     first = re.split(r"[-_.]", stem, maxsplit=1)[0]
     return split_of(first)
-
-
-def split_in(stem: str) -> str | None:
-    """Split named by any one word of a file's stem: `imagenet1k-train-0000` is train; None for no word, and for two."""
-    found = {split for word in re.split(r"[-_. ]", stem) if (split := split_of(word)) is not None}
-    return found.pop() if len(found) == 1 else None
