@@ -53,6 +53,11 @@ def _tar(folder: Path) -> Path:
     return write_tar(folder / "photos.tar", {f"{c}/{i}.jpg": jpeg(i) for i, c in enumerate("abab")})
 
 
+def _webdataset(folder: Path) -> Path:
+    return write_tar(folder / "a.tar", {f"{i}.{s}": jpeg(i) if s == "jpg" else b"%d" % (i % 2) for i in range(4)
+                                        for s in ("jpg", "cls")})  # fmt: skip
+
+
 def _zip(folder: Path) -> Path:
     return write_zip(folder / "photos.zip", {f"{c}/{i}.jpg": jpeg(i) for i, c in enumerate("abab")})
 
@@ -64,6 +69,7 @@ MAKERS: dict[str, Callable[[Path], Path]] = {
     "MDS": _mds,
     "litdata": _litdata,
     "manifest": _manifest,
+    "WebDataset": _webdataset,
     "tar": _tar,
     "zip": _zip,
     "class folders": _folders,
