@@ -12,6 +12,7 @@ from sightline.errors import DataError
 from sightline.formats import FORMATS, detect
 from tests.archives import write_tar, write_zip
 from tests.formats.offset_shards import LEAF, tree, write_litdata, write_mds
+from tests.formats.test_lmdb import write_lmdb
 from tests.formats.tf_records import write_tfrecord
 from tests.sources import jpeg, picture, write_files, write_hub, write_idx
 
@@ -49,6 +50,10 @@ def _litdata(folder: Path) -> Path:
     return write_litdata(folder, ["bytes", "int"], [(jpeg(i), i % 2) for i in range(4)], spec)
 
 
+def _lmdb(folder: Path) -> Path:
+    return write_lmdb(folder, {f"{c}/{i}.jpg".encode(): jpeg(i) for i, c in enumerate("abab")})
+
+
 def _tar(folder: Path) -> Path:
     return write_tar(folder / "photos.tar", {f"{c}/{i}.jpg": jpeg(i) for i, c in enumerate("abab")})
 
@@ -68,6 +73,7 @@ MAKERS: dict[str, Callable[[Path], Path]] = {
     "TFRecord": _tfrecord,
     "MDS": _mds,
     "litdata": _litdata,
+    "LMDB": _lmdb,
     "manifest": _manifest,
     "WebDataset": _webdataset,
     "tar": _tar,
