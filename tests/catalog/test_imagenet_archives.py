@@ -90,7 +90,8 @@ def test_a_development_kit_with_other_numbers(tmp_path: Path) -> None:
     """The kit's own list says what its numbers mean."""
     turned = (DEVKIT[1], DEVKIT[0], *DEVKIT[2:])
     assert devkit.synsets_of(meta_mat(turned))[:3] == turned[:3]
-    write_files(tmp_path, {"ILSVRC2012_validation_ground_truth.txt": ground_truth({1: 1}), "meta.mat": meta_mat(turned)})
+    truth = ground_truth({1: 1})
+    write_files(tmp_path, {"ILSVRC2012_validation_ground_truth.txt": truth, "meta.mat": meta_mat(turned)})
     assert devkit.val_wnids(tmp_path)[0][0] == DEVKIT[1]
 
 
@@ -201,8 +202,10 @@ def test_boxes_of_xml_files(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("table", "message"), [
-    (b"Id,Boxes\nx,y\n", "wanted the columns ImageId"), (b"ImageId,PredictionString\nx,n01440764 1 2 3\n", "not readable"),
-    (b"ImageId,PredictionString\nx,n01440764 1 2 3 four\n", "not readable"), (b"ImageId,PredictionString\nx\n", "not re"),
+    (b"Id,Boxes\nx,y\n", "wanted the columns ImageId"),
+    (b"ImageId,PredictionString\nx,n01440764 1 2 3\n", "not readable"),
+    (b"ImageId,PredictionString\nx,n01440764 1 2 3 four\n", "not readable"),
+    (b"ImageId,PredictionString\nx\n", "not re"),
 ])  # fmt: skip
 def test_a_damaged_solution_table(tmp_path: Path, table: bytes, message: str) -> None:
     kaggle(tmp_path)

@@ -1,9 +1,13 @@
 """The cards and layouts of ImageNet and of what was made after it."""
 
-from sightline.catalog import imagenet, imagenet_archives, imagenet_folders
+from sightline.catalog import imagenet, imagenet_archives, imagenet_folders, imagenet_tests
 from sightline.formats import Format
 
-CARDS = (imagenet.IMAGENETTE, imagenet.IMAGENET_1K)
+CARDS = (
+    imagenet.IMAGENETTE, imagenet.IMAGENET_1K, imagenet.IMAGENET_21K, imagenet.TINY_IMAGENET, imagenet.DOWNSAMPLED,
+    imagenet_tests.IMAGENET_V2, imagenet_tests.IMAGENET_A, imagenet_tests.IMAGENET_R, imagenet_tests.IMAGENET_SKETCH,
+    imagenet_tests.IMAGENET_C, imagenet_tests.OBJECTNET, imagenet_tests.REAL,
+)  # fmt: skip
 
 LAYOUTS: tuple[Format, ...] = (imagenet_archives.FORMAT, imagenet_folders.FORMAT)
 """The others lie in layouts that are not theirs alone; see `published`."""

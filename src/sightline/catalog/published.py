@@ -23,6 +23,9 @@ _STYLED = re.compile(r"([a-z]+)_\d+\.jpe?g")
 _SKETCH = re.compile(r"sketch_\d+\.JPEG")
 _VARIANT = re.compile(r"matched-frequency|threshold-?0\.7|top-images")
 
+ARCHIVES = frozenset(["tar", "tar.tar", "zip", "zip.compressed", "zip.encrypted"])
+"""Containers whose members are files with paths."""
+
 STYLES = frozenset([
     "art", "cartoon", "deviantart", "embroidery", "graffiti", "graphic", "misc", "origami", "painting", "sculpture",
     "sketch", "sticker", "tattoo", "toy", "videogame",
@@ -41,14 +44,19 @@ def as_published(listing: Listing) -> Listing:
     """The listing as the published dataset that its names show, or as it is where they show none."""
     if listing.dataset is not None or not listing.keys:
         return listing
-    # A source may be a folder inside the dataset: what its path ends in is part of the names.
+    # A source may be a folder inside the dataset: what its path ends in is part of the names. An archive's members say
+    # more than keys, which leave out a lone folder around everything.
     above = "/".join(next(iter(listing.roots.values()), "").rstrip("/").split("/")[-3:])
-    first = f"{above}/{listing.keys[0]}"
+    container, members = listing.images.get("container"), listing.images.get("member")
+    kind = container[0] if isinstance(container, list) else container
+    is_archive = isinstance(members, list) and kind in ARCHIVES
+    names: Sequence[str] = members if isinstance(members, list) and is_archive else listing.keys
+    first = f"{above}/{names[0]}"
     known: tuple[tuple[re.Pattern[str], Callable[[Listing, list[str]], Listing | None]], ...] = (
         (_NUMBERED, _v2), (_CORRUPTED, _corrupted), (_IN_WNID, _in_wnids), (_OF_21K, _of_21k),
     )  # fmt: skip
     for pattern, recognised in known:
-        if pattern.fullmatch(first) and (found := recognised(listing, [f"{above}/{k}" for k in listing.keys])):
+        if pattern.fullmatch(first) and (found := recognised(listing, [f"{above}/{n}" for n in names])):
             return found
     return as_imagenet(listing) or listing
 
