@@ -20,6 +20,7 @@ from sightline.errors import DataError, did_you_mean
 from sightline.formats import FORMATS, Attributes, Listing, converted, detect, read_headers, scikit_digits
 from sightline.formats.headers import FIELDS
 from sightline.formats.listing import source_and_views
+from sightline.formats.lists import class_order
 from sightline.images import Header
 from sightline.samples import IMAGE, SCHEMA, Classes, SampleTable, sample_id_of
 
@@ -58,10 +59,21 @@ def index(
         labelled, subset["limit"] = _limited(labelled, limit), limit
     if listing.dataset is None:
         _refuse_one_class(labelled, given)
+    return _samples(labelled, card, name, subset)
+
+
+def samples_of(listing: Listing, name: str | None = None) -> SampleTable:
+    """The table of a listing that no storage layout gave, with the ids and classes that `index` would have given it."""
+    card = catalog.recognise(listing) if listing.dataset is None else None
+    return _samples(_labelled(listing, card, None), card, name, {})
+
+
+def _samples(labelled: _Labelled, card: Card | None, name: str | None, subset: Mapping[str, Any]) -> SampleTable:
+    listing = labelled.listing
     known = card.name if card else listing.dataset
     return SampleTable(
         _table(labelled), labelled.classes, name or known or listing.name, listing.roots, subset, listing.notes,
-        labelled.listing.spaces,
+        listing.spaces,
     )  # fmt: skip
 
 
@@ -141,7 +153,7 @@ def _labelled(listing: Listing, card: Card | None, class_file: Path | None) -> _
     elif listing.policy is not None:
         ids, policy = listing.class_ids, listing.policy
     else:
-        ids, policy = _ordered({*listing.class_ids, *(v for v in labels if v is not None)})
+        ids, policy = class_order({*listing.class_ids, *(v for v in labels if v is not None)})
     if class_file is not None:
         old = ids
         ids, policy, names = *_from_file(class_file, set(old)), {**names, **_names_in(class_file)}
@@ -157,13 +169,6 @@ def _labelled(listing: Listing, card: Card | None, class_file: Path | None) -> _
         listing, dataset, [sample_id_of(dataset, key) for key in listing.keys],
         [None if v is None else classes.index[v] for v in labels], classes,
     )  # fmt: skip
-
-
-def _ordered(ids: set[str]) -> tuple[tuple[str, ...], str]:
-    """Ids by number when all are numbers (2 before 10, as people who number classes mean it), else byte-wise."""
-    if ids and all(re.fullmatch(r"\d+", i) for i in ids):
-        return tuple(sorted(ids, key=lambda i: (int(i), i))), "numeric"
-    return tuple(sorted(ids, key=str.encode)), "lexicographic"
 
 
 def _class_lines(file: Path) -> list[tuple[str, str]]:
