@@ -18,6 +18,7 @@ DEEP = np.random.default_rng(1).integers(0, 65536, (4, 5), dtype=np.uint16)
         ("u1:4,5,3", LEVELS, LEVELS, 8),
         ("u1:4,5", LEVELS[..., 0], LEVELS[..., :1], 8),
         ("u1:chw:3,4,5", LEVELS.transpose(2, 0, 1), LEVELS, 8),
+        ("u1:wh:5,4,3", LEVELS.swapaxes(0, 1), LEVELS, 8),
         ("u1:bgr:3,4,5", LEVELS.transpose(2, 0, 1)[::-1], LEVELS, 8),
         ("u1/16:4,5", LEVELS[..., 0] // 16, ((LEVELS[..., :1] // 16).astype(int) * 255 + 8) // 16, 8),
         ("u2le:4,5", DEEP.astype("<u2"), DEEP[..., None], 16),
