@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import overload
 
 from sightline.catalog import (
+    ade20k,
+    ade20k_card,
+    ade20k_full,
     cifar,
     cifar_arrays,
     cifar_batches,
@@ -26,12 +29,12 @@ from sightline.formats import Format, Listing
 CATALOG: tuple[Card, ...] = (
     digits.DIGITS, mnist.MNIST, mnist.FASHION_MNIST, *imagenet_family.CARDS,
     cifar.CIFAR10, cifar.CIFAR100, cifar.CIFAR10_1, cifar.CIFAR10_C,
-    coco_card.COCO, emotic_card.EMOTIC, vqa.VQA,
+    coco_card.COCO, ade20k_card.ADE20K, ade20k_card.ADE20K_FULL, emotic_card.EMOTIC, vqa.VQA,
 )  # fmt: skip
 
 LAYOUTS: tuple[Format, ...] = (
     cifar_batches.FORMAT, cifar_parquet.FORMAT, cifar_arrays.VERSIONS, cifar_arrays.CORRUPTED,
-    vqa.FORMAT, emotic.FORMAT, coco.FORMAT,
+    vqa.FORMAT, emotic.FORMAT, coco.FORMAT, ade20k.FORMAT, ade20k_full.FORMAT,
     *imagenet_family.LAYOUTS,
 )  # fmt: skip
 """Layouts that one dataset alone has, tried before the general ones: its own files say more than folders do."""
