@@ -18,8 +18,8 @@ REMOVED = (
     "in 2019, so that copies differ in their classes"
 )
 BIASES = (
-    "photographs from the web of the 2000s, mostly North America and Europe; 118 of the 1,000 classes are dogs; objects "
-    "are central and large; one label for scenes with several objects"
+    "photographs from the web of the 2000s, mostly North America and Europe; 118 of the 1,000 classes are dogs; "
+    "objects are central and large; one label for scenes with several objects"
 )
 ANNOTATION = "search by WordNet's words, then several paid people said of each image whether it shows the class"
 
@@ -79,8 +79,8 @@ IMAGENET_1K = Card(
     homepage="image-net.org",
     layout=(
         "the archives as they are (train: a tar of tars; val: a flat tar; read in place), with or without the "
-        "development kit; ILSVRC/Data/CLS-LOC with its tables or XML; train/<wnid>/… with val flat or in class folders; "
-        "hub Parquet, TFRecord (labels 0 … 999 or 1 … 1000), WebDataset or tar with ImageNet's own file names"
+        "development kit; ILSVRC/Data/CLS-LOC with its tables or XML; train/<wnid>/… with val flat or in class "
+        "folders; hub Parquet, TFRecord (labels 0 … 999 or 1 … 1000), WebDataset or tar with ImageNet's own file names"
     ),
     folders=("imagenet-1k", "imagenet", "ILSVRC/Data/CLS-LOC"),
     groups="none published; some photographs occur more than once",
@@ -161,7 +161,7 @@ TINY_IMAGENET = Card(
     licence="ImageNet's terms",
     access="open",
     homepage="cs231n.stanford.edu",
-    layout="the folder tiny-imagenet-200, unzipped: wnids.txt, train/<wnid>/images, val/images, val/val_annotations.txt",
+    layout="tiny-imagenet-200.zip, or unpacked: wnids.txt, train/<wnid>/images, val/images, val/val_annotations.txt",
     folders=("tiny-imagenet", "tiny-imagenet-200"),
     groups="none known",
     augmentation="horizontal flips, crops after padding by 8",

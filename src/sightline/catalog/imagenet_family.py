@@ -1,6 +1,13 @@
 """The cards and layouts of ImageNet and of what was made after it."""
 
-from sightline.catalog import imagenet, imagenet_archives, imagenet_folders, imagenet_tests
+from sightline.catalog import (
+    imagenet,
+    imagenet_archives,
+    imagenet_folders,
+    imagenet_tests,
+    objectnet,
+    tiny_imagenet,
+)
 from sightline.formats import Format
 
 CARDS = (
@@ -9,5 +16,7 @@ CARDS = (
     imagenet_tests.IMAGENET_C, imagenet_tests.OBJECTNET, imagenet_tests.REAL,
 )  # fmt: skip
 
-LAYOUTS: tuple[Format, ...] = (imagenet_archives.FORMAT, imagenet_folders.FORMAT)
+LAYOUTS: tuple[Format, ...] = (
+    imagenet_archives.FORMAT, imagenet_folders.FORMAT, tiny_imagenet.FORMAT, objectnet.FORMAT,
+)  # fmt: skip
 """The others lie in layouts that are not theirs alone; see `published`."""
