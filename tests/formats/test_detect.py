@@ -54,6 +54,12 @@ def _lmdb(folder: Path) -> Path:
     return write_lmdb(folder, {f"{c}/{i}.jpg".encode(): jpeg(i) for i, c in enumerate("abab")})
 
 
+def _numpy(folder: Path) -> Path:
+    folder.mkdir()
+    np.savez(folder / "a.npz", x_train=np.zeros((4, 5, 5), np.uint8), y_train=np.array([0, 1, 0, 1]))
+    return folder
+
+
 def _tar(folder: Path) -> Path:
     return write_tar(folder / "photos.tar", {f"{c}/{i}.jpg": jpeg(i) for i, c in enumerate("abab")})
 
@@ -74,6 +80,7 @@ MAKERS: dict[str, Callable[[Path], Path]] = {
     "MDS": _mds,
     "litdata": _litdata,
     "LMDB": _lmdb,
+    "NumPy arrays": _numpy,
     "manifest": _manifest,
     "WebDataset": _webdataset,
     "tar": _tar,

@@ -46,6 +46,7 @@ CONTAINERS = {
     "idx": "arrays:ByteArrays",
     "gzip": "arrays:ByteArrays",
     "csv": "arrays:CsvArrays",
+    "npz": "npz:Npz",
     "zip.compressed": "zipped:Zipped",
     "zip.encrypted": "zipped:Zipped",
     "dicom": "dicom:Dicom",
