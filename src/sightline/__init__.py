@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sightline import augmentation, metrics, recipes
     from sightline.audits import Findings, audit
+    from sightline.bridges import from_huggingface, from_torch, to_huggingface
     from sightline.catalog import Card, datasets
     from sightline.checklist import Checklist
     from sightline.checks import check
@@ -43,6 +44,8 @@ __all__ = [
     # what they exchange
     "SampleTable", "Classes", "Splits", "Findings", "Preprocessing", "Recipe", "Checklist", "Run", "Predictions",
     "Score", "Estimate", "Ledger", "Study", "Card", "Conversion", "SightlineError",
+    # other libraries' datasets
+    "from_huggingface", "to_huggingface", "from_torch",
     # one piece at a time
     "load", "Classifier", "Loader", "show", "adapters", "augmentation", "metrics", "recipes",
 ]  # fmt: skip
@@ -56,6 +59,7 @@ _HOME = {
     "Card": "catalog", "SightlineError": "errors", "load": "inference", "Classifier": "inference", "Loader": "loading",
     "show": "loading.showing", "profile": "loading.profile", "adapters": "loading",
     "convert": "conversion", "Conversion": "conversion",
+    "from_huggingface": "bridges", "to_huggingface": "bridges", "from_torch": "bridges",
 }  # fmt: skip
 """Public name → the module it lives in; names that are not here are modules themselves."""
 

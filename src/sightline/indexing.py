@@ -64,6 +64,7 @@ def index(
 
 def samples_of(listing: Listing, name: str | None = None) -> SampleTable:
     """The table of a listing that no storage layout gave, with the ids and classes that `index` would have given it."""
+    listing = as_published(listing)
     card = catalog.recognise(listing) if listing.dataset is None else None
     return _samples(_labelled(listing, card, None), card, name, {})
 

@@ -17,6 +17,7 @@ from sightline.artifacts import read_table, write_table
 from sightline.digests import digest_of, digest_of_rows, short
 from sightline.errors import DataError
 from sightline.images import PACKAGE, ImageReader
+from sightline.images.containers.live import LIVE
 from sightline.samples.classes import Classes, metadata_of, spaces_from_arrow, spaces_to_arrow
 from sightline.samples.reading import full_read
 from sightline.samples.schema import SCHEMA, VERSION, upgraded
@@ -188,7 +189,13 @@ class SampleTable:
         return f"<p>{escape(repr(self))}</p><table><tr><th>key<th>split<th>label<th>status</tr>{rows}</table>"
 
     def write(self, samples: Path, classes: Path) -> None:
-        """Write samples.parquet and classes.parquet, each whole; roots beside them as relative paths, to move along."""
+        """Write samples.parquet and classes.parquet, each whole; roots beside them as relative paths, to move along.
+
+        Raises DataError for images that only this process has.
+        """
+        if any(address.startswith(LIVE) for address in self.roots.values()):
+            raise DataError(f"{self.name} refers to a dataset object of this process, which a file cannot. Write the "
+                            "images down with it: sl.convert(samples, DIRECTORY, to='parquet')")  # fmt: skip
         roots = {alias: _beside(samples, address) for alias, address in self.roots.items()}
         about = {
             "version": VERSION, "name": self.name, "roots": roots, "subset": dict(self.subset),

@@ -51,6 +51,8 @@ CONTAINERS = {
     "zip.encrypted": "zipped:Zipped",
     "dicom": "dicom:Dicom",
     "tiff": "tiff:Tiff",
+    "arrow": "arrow:Arrow",
+    "live": "live:Live",
 }
 """Container → module:class, both in this package."""
 
