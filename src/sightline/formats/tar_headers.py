@@ -125,7 +125,7 @@ class _Scan:
         """Raise DataError when the last member, or a header, is cut off."""
         if self.offsets and self.offsets[-1] + self.sizes[-1] > self.stop:
             raise self._cut_off(self.offsets[-1] - BLOCK)
-        if is_at_end and self.position < self.stop:
+        if is_at_end and self.position != self.stop:
             raise self._cut_off(self.position)
 
     def _cut_off(self, position: int) -> DataError:
