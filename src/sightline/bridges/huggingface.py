@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from sightline.errors import DataError, DecodeError, MissingExtraError
 from sightline.formats import Attributes
@@ -101,8 +102,8 @@ def _part(dataset: Any, word: str, image: str, label: str | None) -> _Part:
 
 
 def _field(column: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
-    """A field of structs, chunk by chunk: putting them together would copy the images."""
-    return pa.chunked_array([chunk.field(name) for chunk in column.chunks], column.type.field(name).type)
+    """A field of structs, null where a struct is; chunk by chunk, because putting them together would copy images."""
+    return pc.struct_field(column, name)
 
 
 def _rows(dataset: Any) -> np.ndarray[Any, np.dtype[np.int64]]:

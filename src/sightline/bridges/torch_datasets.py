@@ -116,14 +116,16 @@ def _item(dataset: Any, i: int) -> tuple[Any, Any]:
 def _native(label: Any, known: tuple[str, ...], i: int) -> str | None:
     """Native id of a label: a class's name where names are known, else the number or the text."""
     value = label.item() if hasattr(label, "item") and getattr(label, "ndim", 0) == 0 else label
-    if value is None or value == -1:
+    if value is None:
         return None
     if isinstance(value, str):
         return value
-    if not isinstance(value, int):
+    if not isinstance(value, int) or value < -1:
         raise DataError(f"The label of item {i} is {value!r}; wanted a class number or a name. Of several labels, list "
                         "the images in a manifest.")  # fmt: skip
-    if known and not 0 <= value < len(known):
+    if value == -1:
+        return None
+    if known and value >= len(known):
         raise DataError(f"Item {i} has the label {value}; there are {len(known)} classes.")
     return known[value] if known else str(value)
 

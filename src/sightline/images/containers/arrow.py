@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from sightline.errors import DecodeError
 from sightline.images.containers import Reference
@@ -45,7 +46,7 @@ class Arrow:
         try:
             values = batches[batch].column(column)
             for name in fields:
-                values = values.field(name)
+                values = pc.struct_field(values, name)
             values.validate(full=True)  # offsets beyond the file would be read unseen
         except pa.ArrowInvalid as e:
             raise DecodeError(f"damaged Arrow file: {e}") from None
