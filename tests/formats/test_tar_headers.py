@@ -31,7 +31,8 @@ def ours(path: Path, **part: int) -> list[Row]:
 def theirs(path: Path) -> list[Row]:
     kinds = {tarfile.DIRTYPE: "folder", tarfile.SYMTYPE: "link", tarfile.LNKTYPE: "same", tarfile.FIFOTYPE: "other"}
     with tarfile.open(path, "r:") as archive:
-        return [(m.name, "sparse" if m.issparse() else kinds.get(m.type, "file"), m.offset_data, m.size) for m in archive]
+        members = archive.getmembers()
+    return [(m.name, "sparse" if m.issparse() else kinds.get(m.type, "file"), m.offset_data, m.size) for m in members]
 
 
 NAMES = st.one_of(
@@ -157,7 +158,7 @@ def test_any_damage_is_an_error_or_harmless(
         found = ours(path)
     except DataError:
         return
-    assert all(0 <= o and o + s <= len(data) for _, kind, o, s in found if kind == "file")
+    assert all(o >= 0 and o + s <= len(data) for _, kind, o, s in found if kind == "file")
 
 
 def test_signed_checksums_of_old_writers(tmp_path: Path) -> None:
