@@ -26,8 +26,8 @@ def with_real_labels(samples: SampleTable) -> SampleTable:
                for k, d in zip(keys, datasets, strict=True)]  # fmt: skip
     if not any(numbers):
         raise DataError(
-            f"{samples.name} has no val images of ImageNet-1k, and ReaL's labels are for those alone. Index ImageNet-1k "
-            "itself; copies under other names do not tell which image is which."
+            f"{samples.name} has no val images of ImageNet-1k, and ReaL's labels are for those alone. Index "
+            "ImageNet-1k itself; copies under other names do not tell which image is which."
         )
     index = samples.classes.index
     ids = [index.get(wnid) for wnid in listed(IMAGENET_1K)]
