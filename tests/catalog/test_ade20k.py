@@ -98,7 +98,8 @@ def test_without_masks_and_names(tmp_path: Path) -> None:
 def test_images_that_only_one_side_knows(tmp_path: Path) -> None:
     parsing(tmp_path)
     (tmp_path / "images/training/ADE_train_00000001.jpg").unlink()
-    write_files(tmp_path / "images", {"training/ADE_train_00000009.jpg": jpeg(), "testing/ADE_test_00000001.jpg": jpeg()})
+    more = ("training/ADE_train_00000009.jpg", "testing/ADE_test_00000001.jpg")
+    write_files(tmp_path / "images", {name: jpeg() for name in more})
     samples = index(tmp_path)
     assert samples.column("reason")[0] == "file is missing: ADE_train_00000001.jpg"
     assert scenes_of(samples)[3] is None

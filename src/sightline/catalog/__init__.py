@@ -18,6 +18,8 @@ from sightline.catalog import (
     emotic,
     emotic_card,
     imagenet_family,
+    laion,
+    laion_card,
     mnist,
     vqa,
 )
@@ -30,11 +32,13 @@ CATALOG: tuple[Card, ...] = (
     digits.DIGITS, mnist.MNIST, mnist.FASHION_MNIST, *imagenet_family.CARDS,
     cifar.CIFAR10, cifar.CIFAR100, cifar.CIFAR10_1, cifar.CIFAR10_C,
     coco_card.COCO, ade20k_card.ADE20K, ade20k_card.ADE20K_FULL, emotic_card.EMOTIC, vqa.VQA,
+    laion_card.LAION_400M, laion_card.RE_LAION_5B,
 )  # fmt: skip
 
 LAYOUTS: tuple[Format, ...] = (
     cifar_batches.FORMAT, cifar_parquet.FORMAT, cifar_arrays.VERSIONS, cifar_arrays.CORRUPTED,
     vqa.FORMAT, emotic.FORMAT, coco.FORMAT, ade20k.FORMAT, ade20k_full.FORMAT,
+    laion.FORMAT,
     *imagenet_family.LAYOUTS,
 )  # fmt: skip
 """Layouts that one dataset alone has, tried before the general ones: its own files say more than folders do."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import posixpath
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -123,6 +124,13 @@ def label_of(class_id: int, *, space: str = "", state: int = 1, score: float | N
              ) -> dict[str, Any]:  # fmt: skip
     """An entry of the column `labels`."""
     return {"space": space, "id": class_id, "state": state, "score": score, "source": source}
+
+
+def files_in(folder: Path, ending: str) -> list[Path]:
+    """The files of a folder whose names have an ending, hidden ones left out, in byte order."""
+    with os.scandir(folder) as entries:  # a folder of a million images is asked too: no object for each of them
+        names = [e.name for e in entries if e.name.endswith(ending) and not e.name.startswith(".")]
+    return [f for name in sorted(names, key=os.fsencode) if (f := folder / name).is_file()]
 
 
 def counted(number: int, what: str) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from sightline.catalog.annotations import (
     counted,
     extra,
     file_images,
+    files_in,
     inside,
     joined,
     label_of,
@@ -99,7 +100,7 @@ FORMAT = Format(
 def _annotation_files(folder: Path) -> list[Path]:
     """COCO's annotation files in a folder, and in `annotations` below it."""
     places = [folder, folder / "annotations"]
-    return [f for p in places if p.is_dir() for f in sorted(p.iterdir()) if _FILE.fullmatch(f.name) and f.is_file()]
+    return [f for p in places if p.is_dir() for f in files_in(p, ".json") if _FILE.fullmatch(f.name)]
 
 
 def _source_of(path: Path) -> tuple[Path, list[Path]]:

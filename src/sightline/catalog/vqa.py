@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
@@ -13,6 +14,7 @@ from sightline.catalog.annotations import (
     counted,
     extra,
     file_images,
+    files_in,
     joined,
     label_of,
     read_json,
@@ -83,10 +85,11 @@ FORMAT = Format(name="VQA v2", is_at=is_at, read=read)
 
 def _files(folder: Path) -> list[tuple[str, str, str, Path]]:
     """Set, year, kind and path of the files of VQA v2 in a folder or in one for them below it."""
-    top = sorted(folder.iterdir())
-    places = [top, *(sorted(p.iterdir()) for p in top if p.name.lower() in _FOLDERS and p.is_dir())]
-    matches = [(_FILE.fullmatch(file.name), file) for place in places for file in place]
-    return [(match[1], match[2], match[3], file) for match, file in matches if match is not None and file.is_file()]
+    with os.scandir(folder) as entries:
+        below = sorted(e.path for e in entries if e.name.lower() in _FOLDERS and e.is_dir())
+    files = [file for place in (folder, *map(Path, below)) for file in files_in(place, ".json")]
+    matches = [(_FILE.fullmatch(file.name), file) for file in files]
+    return [(match[1], match[2], match[3], file) for match, file in matches if match is not None]
 
 
 def _parts(source: Path) -> list[Part]:
