@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from sightline.audits import Findings, audit
     from sightline.bridges import from_huggingface, from_torch, to_huggingface
     from sightline.catalog import Card, datasets
+    from sightline.catalog.further_labels import with_labels
     from sightline.checklist import Checklist
     from sightline.checks import check
     from sightline.conversion import Conversion, convert
@@ -46,6 +47,8 @@ __all__ = [
     "Score", "Estimate", "Ledger", "Study", "Card", "Conversion", "SightlineError",
     # other libraries' datasets
     "from_huggingface", "to_huggingface", "from_torch",
+    # what others say of the samples
+    "with_labels",
     # one piece at a time
     "load", "Classifier", "Loader", "show", "adapters", "augmentation", "metrics", "recipes",
 ]  # fmt: skip
@@ -60,6 +63,7 @@ _HOME = {
     "show": "loading.showing", "profile": "loading.profile", "adapters": "loading",
     "convert": "conversion", "Conversion": "conversion",
     "from_huggingface": "bridges", "to_huggingface": "bridges", "from_torch": "bridges",
+    "with_labels": "catalog.further_labels",
 }  # fmt: skip
 """Public name → the module it lives in; names that are not here are modules themselves."""
 

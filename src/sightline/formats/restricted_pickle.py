@@ -77,6 +77,10 @@ class _Array:
     def __setstate__(self, state: Any) -> None:
         self.state = state
 
+    @property
+    def content(self) -> Any:
+        return self.state[4]
+
     def values(self) -> np.ndarray[Any, Any]:
         _, shape, kind, is_fortran, data = self.state
         if not isinstance(kind, _Type) or not _NUMBERS.fullmatch(kind.name):
@@ -142,7 +146,12 @@ def _arrays_made(value: Any, made: dict[int, Any]) -> Any:
         return value
     if id(value) in made:
         return made[id(value)]
-    if isinstance(value, _Array):
+    if isinstance(value, _Array) and isinstance(value.content, list):
+        # An array of objects is how NumPy wraps a dict into a file: its list of objects, each of them checked.
+        listed_objects: list[Any] = []
+        made[id(value)] = listed_objects
+        listed_objects.extend(_arrays_made(v, made) for v in value.content)
+    elif isinstance(value, _Array):
         made[id(value)] = value.values()
     elif isinstance(value, dict):
         found: dict[Any, Any] = {}
