@@ -53,11 +53,11 @@ def _distribution(samples: SampleTable, folder: Path, shards: Sequence[str], med
     files = [_file(folder, name, "application/x-parquet") for name in (SAMPLES, CLASSES)]
     files += [_file(folder, name, media_type) for name in shards]
     paths = samples.table["image"].combine_chunks().field("path").filter(pa.array(samples.is_ok)).to_pylist()
-    tops = sorted({path.partition("/")[0] for path in paths} - {shard.partition("/")[0] for shard in shards})
-    if tops:
-        globs = [f"{top}/**" for top in tops]
+    # A pattern for each depth: readers disagree about what ** means.
+    globs = {path.partition("/")[0] + "/*" * path.count("/") for path in set(paths) - set(shards)}
+    if globs:
         files.append({"@type": "cr:FileSet", "@id": "images", "name": "images", "encodingFormat": media_type,
-                      "includes": globs})  # fmt: skip
+                      "includes": sorted(globs)})  # fmt: skip
     return files
 
 

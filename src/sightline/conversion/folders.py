@@ -120,7 +120,7 @@ def _moved(row: dict[str, Any]) -> list[dict[str, Any]] | None:
         return row["boxes"]  # type: ignore[no-any-return]
     left, top = (max(int(np.floor(v)), 0) for v in row["crop"][:2])
     shift = {"x0": left, "x1": left, "y0": top, "y1": top}
-    return [{name: v - shift.get(name, 0) for name, v in box.items()} for box in row["boxes"]]
+    return [{name: v - shift[name] if name in shift else v for name, v in box.items()} for box in row["boxes"]]
 
 
 def _keep_unreadable(folder: Path, i: int, stored: _Stored, places: _Places) -> None:

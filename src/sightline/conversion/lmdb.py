@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Self
 
 import lmdb
 
-from sightline.conversion.target import UNLABELLED, Item, Place, Put
+from sightline.conversion.target import UNLABELLED, Item, Place, Put, write_class_ids
 from sightline.conversion.wire import content, number
 from sightline.errors import DataError
+from sightline.formats.caffe_datum import datum_of
+from sightline.formats.lmdb_pages import opened
 from sightline.samples import SampleTable
 
 MAP_BYTES = 1 << 40
@@ -27,15 +30,17 @@ DATA = "data.mdb"
 class LMDB:
     """`train.lmdb/data.mdb`: keys `00000042` in the table's order, values are Datums with data, label and encoded.
 
-    An unlabelled sample has the label -1, because a missing one is read as 0. `train.jsonl` says in a line for each
-    sample what a Datum has no field for; `labels.txt` holds the id of a class in each line.
+    Without splits `data.mdb` lies at the top. An unlabelled sample has the label -1, because a missing one is read as
+    0. `train.jsonl` says in a line for each sample what a Datum has no field for; `labels.txt` holds the id of a class
+    in each line.
     """
 
     media_type: ClassVar[str] = "application/x-lmdb"
 
     def __init__(self, folder: Path, samples: SampleTable, put: Put) -> None:
         self._folder, self._put = folder, put
-        (folder / NAMES).write_text("".join(f"{id_}\n" for id_ in samples.classes.ids), "utf-8")
+        self._is_alone = samples.table["split"].null_count == len(samples)
+        write_class_ids(folder / NAMES, samples)
         self._databases: dict[str, _Database] = {}
 
     def __enter__(self) -> Self:
@@ -54,60 +59,72 @@ class LMDB:
 
     def add(self, item: Item) -> None:
         """Write a Datum under its key."""
-        if item.split not in self._databases:
-            self._databases[item.split] = _Database(self._folder, f"{item.split}.lmdb")
         key = f"{item.ordinal:08d}"
         label = UNLABELLED if item.label is None else item.label
         datum = content(4, item.payload) + number(5, label) + number(7, 1)
-        self._databases[item.split].put(key, datum, item.about)
-        self._put(item.ordinal, Place(path=f"{item.split}.lmdb/{DATA}", container="lmdb", member=key))
+        with _named(self._folder):
+            path = DATA if self._is_alone else f"{item.split}.lmdb/{DATA}"
+            if path not in self._databases:
+                self._databases[path] = _Database(self._folder / path, self._folder / f"{item.split}.jsonl")
+            self._databases[path].put(key, datum, item.about)
 
     def finish(self) -> Mapping[str, str]:
-        """Complete the databases."""
-        for database in self._databases.values():
-            database.finish()
+        """Complete the databases, and find out where in their files the images lie."""
+        with _named(self._folder):
+            for database in self._databases.values():
+                database.finish()
+        for path in self._databases:
+            for key, start, length in _images(self._folder / path):
+                self._put(int(key), Place(path=path, container="lmdb", member=key, offset=start, length=length))
         return {}
 
 
 class _Database:
     """One database being filled in the order of its keys."""
 
-    def __init__(self, folder: Path, name: str) -> None:
-        self._path = folder / name
-        self._path.mkdir()
-        self._environment = lmdb.open(str(self._path), map_size=MAP_BYTES, max_dbs=0, lock=False)
+    def __init__(self, data: Path, lines: Path) -> None:
+        data.parent.mkdir(exist_ok=True)
+        self._environment = lmdb.open(str(data.parent), map_size=MAP_BYTES, max_dbs=0, lock=False)
         self._transaction = self._environment.begin(write=True)
         self._waiting_bytes = 0
-        self._lines = self._path.with_suffix(".jsonl").open("w", encoding="utf-8")
+        self._lines = lines.open("w", encoding="utf-8")
 
     def put(self, key: str, value: bytes, about: Mapping[str, Any]) -> None:
         """Append a value; keys come in byte order."""
-        try:
-            self._transaction.put(key.encode(), value, append=True)
-            self._waiting_bytes += len(value)
-            if self._waiting_bytes >= COMMIT_BYTES:
-                self._transaction.commit()
-                self._transaction, self._waiting_bytes = self._environment.begin(write=True), 0
-        except lmdb.Error as e:
-            raise _not_written(self._path, e) from e
+        self._transaction.put(key.encode(), value, append=True)
+        self._waiting_bytes += len(value)
+        if self._waiting_bytes >= COMMIT_BYTES:
+            self._transaction.commit()
+            self._transaction, self._waiting_bytes = self._environment.begin(write=True), 0
         self._lines.write(json.dumps({"lmdb_key": key, **about}, ensure_ascii=False) + "\n")
 
     def finish(self) -> None:
         """Commit what waits, and see that it is on disk."""
-        try:
-            self._transaction.commit()
-            self._environment.sync(True)
-        except lmdb.Error as e:
-            raise _not_written(self._path, e) from e
+        self._transaction.commit()
+        self._environment.sync(True)
         self._lines.flush()
         os.fsync(self._lines.fileno())
 
     def close(self) -> None:
         """Let go of the files; what was not committed is gone."""
         self._environment.close()
-        self._lines.close()
+        with suppress(OSError):  # what could not be flushed is the error that is under way
+            self._lines.close()
 
 
-def _not_written(path: Path, why: lmdb.Error) -> DataError:
-    return DataError(f"Could not write {path}: {why}. Nothing is left of it; free space or fix permissions, then run "
-                     "the command again.")  # fmt: skip
+def _images(data: Path) -> Iterator[tuple[str, int, int]]:
+    """Key, and offset and length of the image, of each Datum in a data file."""
+    with opened(data) as database:
+        for entry in database.entries():
+            datum = datum_of(database.data[entry.offset : entry.offset + entry.length])
+            yield entry.key.decode(), entry.offset + datum.start, datum.stop - datum.start
+
+
+@contextmanager
+def _named(folder: Path) -> Iterator[None]:
+    """A block in which what LMDB cannot do is told as what a person can act on."""
+    try:
+        yield
+    except lmdb.Error as e:
+        raise DataError(f"Could not write {folder}: {e}. Nothing is left of it; free space or fix permissions, then "
+                        "run the command again.") from e  # fmt: skip

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from sightline.artifacts import write_bytes
 from sightline.conversion.split_shards import Sharded, SplitShards
-from sightline.conversion.target import NO_SPLIT, UNLABELLED, Item, Place, Put
+from sightline.conversion.target import NO_SPLIT, UNLABELLED, Item, Place, Put, write_class_ids
 from sightline.samples import SampleTable
 
 SHARD_BYTES = 1 << 26
@@ -34,7 +34,7 @@ class MDS(Sharded["_MDSShard"]):
         self._folder = folder
         self._top = samples.table["split"].null_count == len(samples)
         self._described: dict[str, list[dict[str, Any]]] = {}
-        (folder / NAMES).write_text("".join(f"{id_}\n" for id_ in samples.classes.ids), "utf-8")
+        write_class_ids(folder / NAMES, samples)
         self._shards = SplitShards(folder, lambda path, name: _MDSShard(path, name, put, self._describe), self._name,
                                    SHARD_BYTES)  # fmt: skip
 

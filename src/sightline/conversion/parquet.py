@@ -6,6 +6,7 @@ import json
 import mmap
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -84,8 +85,10 @@ class _ParquetShard:
         self._file.close()
 
     def abandon(self) -> None:
-        """Let go of the file as it is."""
-        self._file.close()
+        """Let go of the file as it is; its writer would else complete it when it is forgotten."""
+        self._writer.is_open = False
+        with suppress(OSError):  # what could not be flushed is the error that is under way
+            self._file.close()
 
     def _write_group(self) -> None:
         start = self._file.tell()

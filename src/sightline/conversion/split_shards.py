@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Generic, Protocol, Self, TypeVar
@@ -130,7 +131,5 @@ class StreamShard:
 
     def abandon(self) -> None:
         """Close the file as it is."""
-        try:
+        with suppress(OSError):  # what could not be flushed is the error that is under way
             self._file.close()
-        except OSError:
-            return  # what could not be flushed is the error that is under way

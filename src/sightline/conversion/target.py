@@ -85,6 +85,11 @@ class Place:
     length: int | None = None
 
 
+def write_class_ids(path: Path, samples: SampleTable) -> None:
+    """Write the native id of each class into a line of its own."""
+    path.write_text("".join(f"{' '.join(id_.splitlines())}\n" for id_ in samples.classes.ids), "utf-8")
+
+
 Put = Callable[[int, Place], None]
 """Takes the ordinal of a sample and its image's place, once for each sample."""
 

@@ -11,26 +11,26 @@ from typing import ClassVar
 import google_crc32c
 
 from sightline.conversion.split_shards import Sharded, SplitShards, StreamShard
-from sightline.conversion.target import Item, Place, Put
+from sightline.conversion.target import Item, Place, Put, write_class_ids
 from sightline.conversion.wire import content, head, varint
 from sightline.samples import SampleTable
 
 SHARD_BYTES = 200_000_000
-NAMES = "label.labels.txt"
+NAMES = "image-class-label.labels.txt"
 IMAGE = "image/encoded"
 
 
 class TFRecord(Sharded[StreamShard]):
     """`train-00000-of-00003.tfrecord`; labels count from 0, and an unlabelled sample has no `image/class/label`.
 
-    Beside the files lies `label.labels.txt` with the id of a class in each line.
+    Beside the files lies `image-class-label.labels.txt` with the id of a class in each line.
     """
 
     media_type: ClassVar[str] = "application/x-tfrecord"
 
     def __init__(self, folder: Path, samples: SampleTable, put: Put) -> None:
         self._put = put
-        (folder / NAMES).write_text("".join(f"{id_}\n" for id_ in samples.classes.ids), "utf-8")
+        write_class_ids(folder / NAMES, samples)
         self._shards = SplitShards(folder, StreamShard, lambda split, number: f"{split}-{number:05d}.tfrecord",
                                    SHARD_BYTES)  # fmt: skip
 

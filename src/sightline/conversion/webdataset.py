@@ -8,22 +8,25 @@ from typing import ClassVar
 
 from sightline.conversion.split_shards import Sharded, SplitShards, StreamShard
 from sightline.conversion.tar_shards import BLOCK, entry
-from sightline.conversion.target import Item, Place, Put
+from sightline.conversion.target import Item, Place, Put, write_class_ids
 from sightline.samples import SampleTable
 
 SHARD_BYTES = 1_000_000_000
+NAMES = "classnames.txt"
 
 
 class WebDataset(Sharded[StreamShard]):
     """`train-00000.tar` with `00000042.jpg`, `00000042.cls` and `00000042.json` for each sample.
 
-    Members are named by number: keys may hold dots and folders, which would tear a sample apart.
+    `classnames.txt` holds the id of a class in each line. Members are named by number: keys may hold dots and
+    folders, which would tear a sample apart.
     """
 
     media_type: ClassVar[str] = "application/x-tar"
 
     def __init__(self, folder: Path, samples: SampleTable, put: Put) -> None:
         self._put = put
+        write_class_ids(folder / NAMES, samples)
         self._shards = SplitShards(folder, lambda path, name: StreamShard(path, name, bytes(2 * BLOCK)),
                                    lambda split, number: f"{split}-{number:05d}.tar", SHARD_BYTES)  # fmt: skip
 
