@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
@@ -60,6 +61,13 @@ def _numpy(folder: Path) -> Path:
     return folder
 
 
+def _hdf5(folder: Path) -> Path:
+    folder.mkdir()
+    with h5py.File(folder / "a.h5", "w") as f:
+        f["images"], f["labels"] = np.zeros((4, 5, 5), np.uint8), np.array([0, 1, 0, 1])
+    return folder
+
+
 def _tar(folder: Path) -> Path:
     return write_tar(folder / "photos.tar", {f"{c}/{i}.jpg": jpeg(i) for i, c in enumerate("abab")})
 
@@ -81,6 +89,7 @@ MAKERS: dict[str, Callable[[Path], Path]] = {
     "litdata": _litdata,
     "LMDB": _lmdb,
     "NumPy arrays": _numpy,
+    "HDF5": _hdf5,
     "manifest": _manifest,
     "WebDataset": _webdataset,
     "tar": _tar,

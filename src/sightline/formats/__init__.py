@@ -6,6 +6,7 @@ from sightline.errors import DataError
 from sightline.formats import (
     class_folders,
     converted,
+    hdf5,
     hub_parquet,
     idx,
     litdata,
@@ -31,6 +32,7 @@ FORMATS = (
     lmdb.FORMAT,
     manifest.FORMAT,
     numpy_arrays.FORMAT,
+    hdf5.FORMAT,
     webdataset.FORMAT,
     tar_folders.FORMAT,
     zip_folders.FORMAT,

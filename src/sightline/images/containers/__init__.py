@@ -47,6 +47,7 @@ CONTAINERS = {
     "gzip": "arrays:ByteArrays",
     "csv": "arrays:CsvArrays",
     "npz": "npz:Npz",
+    "hdf5.packed": "hdf5:Hdf5",
     "zip.compressed": "zipped:Zipped",
     "zip.encrypted": "zipped:Zipped",
     "dicom": "dicom:Dicom",
