@@ -6,6 +6,7 @@ from sightline.catalog import (
     ilsvrc_video,
     imagenet,
     imagenet_archives,
+    imagenet_downsampled,
     imagenet_folders,
     imagenet_tests,
     objectnet,
@@ -22,6 +23,6 @@ CARDS = (
 
 LAYOUTS: tuple[Format, ...] = (
     imagenet_archives.FORMAT, imagenet_folders.FORMAT, tiny_imagenet.FORMAT, objectnet.FORMAT,
-    ilsvrc_detection.FORMAT, ilsvrc_video.FORMAT,
+    ilsvrc_detection.FORMAT, ilsvrc_video.FORMAT, imagenet_downsampled.FORMAT,
 )  # fmt: skip
 """The others lie in layouts that are not theirs alone; see `published`."""
