@@ -132,13 +132,14 @@ def _fetched(name: str | None, folder: str | Path | None, form: str | None) -> O
         raise DataError(f"The form is for downloads: sightline datasets {name} --fetch --form {form}")
     card = catalog.datasets(name)
     found = catalog.fetch(card, folder or None, form=form)
+    count = f"{len(found.files)} file{'s' if len(found.files) > 1 else ''}"
     moved = f"{found.num_bytes / 1e6:,.1f} MB" if found.num_bytes else "all there, checked"
     facts = {"dataset": card.name, "folder": found.folder, "files": found.files, "bytes": found.num_bytes,
              "not_served": found.left}  # fmt: skip
     packed = [f.name for f in found.files if f.name.endswith((".tgz", ".tar.gz", ".zip", ".tar"))]
     left = [f"not openly served: {', '.join(found.left)}. {card.gate}"] if found.left else []
     return Outcome(
-        verb="datasets", summary=f"{card.title}: {len(found.files)} files in {found.folder} · {moved}",
+        verb="datasets", summary=f"{card.title}: {count} in {found.folder} · {moved}",
         facts=plain(facts), details=(
             f"licence: {card.licence}", *left,
             *([f"layouts that are read: {card.layout}"] if packed else []),
