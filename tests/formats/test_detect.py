@@ -13,6 +13,7 @@ from sightline.errors import DataError
 from sightline.formats import FORMATS, detect
 from tests.archives import write_tar, write_zip
 from tests.formats.offset_shards import LEAF, tree, write_litdata, write_mds
+from tests.formats.test_arrow import write_arrow
 from tests.formats.test_lmdb import write_lmdb
 from tests.formats.tf_records import write_tfrecord
 from tests.sources import jpeg, picture, write_files, write_hub, write_idx
@@ -68,6 +69,10 @@ def _hdf5(folder: Path) -> Path:
     return folder
 
 
+def _arrow(folder: Path) -> Path:
+    return write_arrow(folder / "train/data-00000-of-00001.arrow", [jpeg(i) for i in range(4)], [0, 1, 0, 1]).parents[1]
+
+
 def _tar(folder: Path) -> Path:
     return write_tar(folder / "photos.tar", {f"{c}/{i}.jpg": jpeg(i) for i, c in enumerate("abab")})
 
@@ -84,6 +89,7 @@ def _zip(folder: Path) -> Path:
 MAKERS: dict[str, Callable[[Path], Path]] = {
     "IDX": _idx,
     "hub Parquet": _hub,
+    "Arrow": _arrow,
     "TFRecord": _tfrecord,
     "MDS": _mds,
     "litdata": _litdata,

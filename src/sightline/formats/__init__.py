@@ -4,6 +4,7 @@ from pathlib import Path
 
 from sightline.errors import DataError
 from sightline.formats import (
+    arrow,
     class_folders,
     converted,
     hdf5,
@@ -26,6 +27,7 @@ FORMATS = (
     converted.FORMAT,
     idx.FORMAT,
     hub_parquet.FORMAT,
+    arrow.FORMAT,
     tfrecord.FORMAT,
     mds.FORMAT,
     litdata.FORMAT,
