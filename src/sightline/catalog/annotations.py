@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import posixpath
+import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,22 +20,29 @@ from sightline.images import Header
 MAX_BYTES = 4 << 30
 """A text file beyond this is refused; the largest of a published dataset has half a gigabyte."""
 
+TextFile = Path | zipfile.Path
+"""An annotation file, on the disk or in the zip that it is downloaded in."""
+
 OUTSIDE = "its name leads out of the dataset's folder"
 
 
-def read_json(path: Path, hook: Callable[[dict[str, Any]], Any] | None = None) -> Any:
+def read_json(path: TextFile, hook: Callable[[dict[str, Any]], Any] | None = None) -> Any:
     """The value of a JSON file, each object in it replaced by what `hook` makes of it. Raises DataError."""
     return parsed(read_bytes(path), str(path), hook)
 
 
-def read_bytes(path: Path) -> bytes:
+def read_bytes(path: TextFile) -> bytes:
     """What an annotation file holds. Raises DataError where it cannot be read or is far too large."""
     try:
-        if path.stat().st_size > MAX_BYTES:
+        # Of a zip no more is unpacked than its directory says that there is.
+        size = path.root.getinfo(path.at).file_size if isinstance(path, zipfile.Path) else path.stat().st_size
+        if size > MAX_BYTES:
             raise DataError(f"{path} has more than {MAX_BYTES:,} bytes; that is no annotation file.")
         return path.read_bytes()
     except OSError as e:
         raise DataError(f"{path} cannot be read: {e.strerror or e}.") from None
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as e:
+        raise DataError(f"{path} cannot be unpacked: {e}. Fetch the archive again.") from None
 
 
 def parsed(data: bytes | str, what: str, hook: Callable[[dict[str, Any]], Any] | None = None) -> Any:
@@ -45,7 +54,7 @@ def parsed(data: bytes | str, what: str, hook: Callable[[dict[str, Any]], Any] |
         raise DataError(f"{what} is not readable JSON ({e}). Fetch it again.") from None
 
 
-def read_object(path: Path, hook: Callable[[dict[str, Any]], Any] | None = None) -> dict[str, Any]:
+def read_object(path: TextFile, hook: Callable[[dict[str, Any]], Any] | None = None) -> dict[str, Any]:
     """The object of a JSON file, each object in it replaced by what `hook` makes of it.
 
     A hook that drops what is not needed keeps memory small: most of COCO's file is outlines. Raises DataError.
@@ -56,7 +65,7 @@ def read_object(path: Path, hook: Callable[[dict[str, Any]], Any] | None = None)
     return found
 
 
-def records(document: Mapping[str, Any], name: str, fields: Mapping[str, Any], path: Path) -> list[dict[str, Any]]:
+def records(document: Mapping[str, Any], name: str, fields: Mapping[str, Any], path: TextFile) -> list[dict[str, Any]]:
     """The list `name` of a document, whose items have the fields of these types. Raises DataError for any other."""
     items = document.get(name)
     if not isinstance(items, list):
@@ -114,7 +123,7 @@ def joined(listings: Sequence[Listing]) -> Listing:
     return replace(
         first, keys=every("keys"), splits=every("splits"), labels=every("labels"), reasons=every("reasons"),
         groups=[groups or [] for groups in every("groups")],
-        images={name: column("images", name) for name in first.images},
+        images={name: column("images", name) for name in dict.fromkeys(n for one in listings for n in one.images)},
         columns={name: column("columns", name) for name in names},
         notes=tuple(dict.fromkeys(note for listing in listings for note in listing.notes)),
     )  # fmt: skip

@@ -8,13 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from sightline.catalog.annotations import (
-    OUTSIDE,
+    TextFile,
     clean,
     counted,
     extra,
-    file_images,
-    files_in,
-    inside,
     joined,
     label_of,
     read_object,
@@ -23,6 +20,7 @@ from sightline.catalog.annotations import (
     words,
 )
 from sightline.catalog.coco_card import COCO
+from sightline.catalog.zips import images_in, place_of, texts_in
 from sightline.errors import DataError
 from sightline.formats.listing import SPLIT_ORDER, Attributes, Format, Listing, split_of
 
@@ -36,6 +34,7 @@ CATEGORIES = {"id": int, "name": str}
 CROWD = 1
 
 _FILE = re.compile(r"(instances|captions|image_info)_([A-Za-z-]+)(\d{4})?\.json")
+_ARCHIVE = re.compile(r"(annotations|image_info)_.*\.zip")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,10 +43,10 @@ class Part:
 
     word: str
     year: str
-    files: dict[str, Path] = field(default_factory=dict)
+    files: dict[str, TextFile] = field(default_factory=dict)
     """instances, captions or image_info → annotation file."""
     folder: str | None = None
-    """Where its images lie below the source; None: they are not there."""
+    """Where its images lie below the source, perhaps a zip; None: they are not there."""
 
     @property
     def title(self) -> str:
@@ -97,13 +96,13 @@ FORMAT = Format(
 )  # fmt: skip
 
 
-def _annotation_files(folder: Path) -> list[Path]:
-    """COCO's annotation files in a folder, and in `annotations` below it."""
+def _annotation_files(folder: Path) -> list[TextFile]:
+    """COCO's annotation files in a folder, in `annotations` below it, and in the zips that they come in."""
     places = [folder, folder / "annotations"]
-    return [f for p in places if p.is_dir() for f in files_in(p, ".json") if _FILE.fullmatch(f.name)]
+    return [file for place in places if place.is_dir() for file in texts_in(place, _FILE, _ARCHIVE)]
 
 
-def _source_of(path: Path) -> tuple[Path, list[Path]]:
+def _source_of(path: Path) -> tuple[Path, list[TextFile]]:
     """The dataset's folder and its annotation files, for the folder or one of the files."""
     if path.is_dir():
         return path.resolve(), _annotation_files(path)
@@ -111,7 +110,7 @@ def _source_of(path: Path) -> tuple[Path, list[Path]]:
     return folder.parent if folder.name == "annotations" else folder, [path]
 
 
-def _chosen(source: Path, files: list[Path], years: list[str]) -> tuple[list[Part], tuple[str, ...]]:
+def _chosen(source: Path, files: list[TextFile], years: list[str]) -> tuple[list[Part], tuple[str, ...]]:
     """The sets whose images are there, and what was left out. Raises DataError for several years and for no set."""
     parts: dict[tuple[str, str], Part] = {}
     for file in files:
@@ -126,8 +125,8 @@ def _chosen(source: Path, files: list[Path], years: list[str]) -> tuple[list[Par
     there = [part for part in parts.values() if part.folder is not None]
     if not there:
         listed = words(part.title for part in parts.values()) or f"{', '.join(years)}: no set of that year"
-        raise DataError(f"{source} has COCO's annotations and none of the images that they are of ({listed}). Unpack "
-                        f"the images into {source}/train2017, {source}/val2017 and so on.")  # fmt: skip
+        raise DataError(f"{source} has COCO's annotations and none of the images that they are of ({listed}). Put "
+                        f"train2017 or train2017.zip, val2017 or val2017.zip and so on into {source}.")  # fmt: skip
     found = sorted({part.year for part in there})
     if "2017" in found and len(found) > 1:
         raise DataError(f"{source} has the sets of {' and '.join(found)}: the same photographs under two names, in "
@@ -137,8 +136,7 @@ def _chosen(source: Path, files: list[Path], years: list[str]) -> tuple[list[Par
 
 
 def _folder(source: Path, word: str, year: str) -> str | None:
-    places = [f"{above}{name}" for name in (f"{word}{year}", word) for above in ("", "images/")]
-    return next((place for place in places if (source / place).is_dir()), None)
+    return place_of(source, *(f"{above}{name}" for name in (f"{word}{year}", word) for above in ("", "images/")))
 
 
 class _Set:
@@ -171,7 +169,7 @@ class _Set:
             every = self._by_image(records(captions, "annotations", CAPTIONS, file), file)
             self.captions = [[clean(c["caption"]).strip() for c in of_image] for of_image in every]
 
-    def _by_image(self, items: list[dict[str, Any]], file: Path) -> list[list[dict[str, Any]]]:
+    def _by_image(self, items: list[dict[str, Any]], file: TextFile) -> list[list[dict[str, Any]]]:
         found: list[list[dict[str, Any]]] = [[] for _ in self.images]
         strays = 0
         for item in sorted(items, key=lambda a: a.get("id", 0)):
@@ -189,13 +187,13 @@ class _Set:
         """The images, unlabelled."""
         n, word = len(self.images), self.part.word
         names = [clean(image["file_name"]) for image in self.images]
-        paths = [inside(self.part.folder or "", name) for name in names]
+        images, reasons = images_in(self.source, self.part.folder or "", names)
         return Listing(
             layout="COCO", name=self.source.name, roots={"source": str(self.source)},
             keys=[f"{word}/{name}" for name in names],
-            splits=[self.split] * n, labels=[None] * n, images=file_images(paths),
+            splits=[self.split] * n, labels=[None] * n, images=images,
             groups=[[("image", f"coco/{image['id']}")] for image in self.images],
-            reasons=[None if path else OUTSIDE for path in paths],
+            reasons=reasons,
             columns={"extra": [self._extra(image) for image in self.images]}, notes=self.notes,
         )  # fmt: skip
 
@@ -247,7 +245,7 @@ class _Set:
                        columns={**listing.columns, "crop": crops}, notes=notes)  # fmt: skip
 
 
-def _document(file: Path | None) -> dict[str, Any] | None:
+def _document(file: TextFile | None) -> dict[str, Any] | None:
     return None if file is None else read_object(file, _without_outlines)
 
 

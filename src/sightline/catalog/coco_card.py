@@ -35,7 +35,8 @@ COCO = Card(
     licence="annotations CC BY 4.0; each photograph has its author's own licence, about 70 % of them non-commercial",
     access="open",
     homepage="cocodataset.org",
-    layout="annotations/instances_, captions_ and image_info_*.json beside train2017/, val2017/, test2017/ (or 2014's)",
+    layout="annotations/instances_, captions_ and image_info_*.json beside train2017/, val2017/ …, or "
+    "the zips as they are downloaded",
     folders=("coco", "COCO", "coco2017", "coco2014"),
     groups="the photograph, under the same id in the sets of 2014 and of 2017: all boxes of one stay together",
     augmentation="horizontal flips, resized crops (a crop may lose a class that the label names)",

@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from sightline.catalog.annotations import (
+    TextFile,
     clean,
     counted,
     extra,
-    file_images,
-    files_in,
     joined,
     label_of,
     read_json,
@@ -24,6 +23,7 @@ from sightline.catalog.annotations import (
 )
 from sightline.catalog.card import Card, PublishedFile
 from sightline.catalog.vqa_answers import LEAST, normalised, scores, vocabulary
+from sightline.catalog.zips import images_in, place_of, texts_in
 from sightline.errors import DataError
 from sightline.formats.listing import SPLIT_ORDER, Attributes, Format, Listing, split_of
 
@@ -33,6 +33,7 @@ ANSWERS = {"question_id": int, "answers": list, "multiple_choice_answer": str, "
 _FILE = re.compile(
     r"v2_(?:OpenEnded_)?mscoco_(train|val|test|test-dev)(\d{4})_(questions|annotations|complementary_pairs)\.json"
 )
+_ARCHIVE = re.compile(r"v2_.*_mscoco\.zip")
 _FOLDERS = frozenset(["questions", "annotations", "vqa", "vqa_v2", "vqav2", "v2", "pairs", "complementary_pairs"])
 
 
@@ -42,7 +43,7 @@ class Part:
 
     word: str
     year: str
-    files: dict[str, Path] = field(default_factory=dict)
+    files: dict[str, TextFile] = field(default_factory=dict)
     """questions, annotations, complementary_pairs or dev (the questions of test-dev) → file."""
 
     @property
@@ -63,8 +64,8 @@ def read(path: Path, attributes: Attributes) -> Listing:
     folders = {part.word: _folder(source, part) for part in parts}
     there = [part for part in parts if folders[part.word] is not None and "questions" in part.files]
     if not there:
-        raise DataError(f"{source} has the questions of VQA v2 and none of the photographs: put COCO's train2014/, "
-                        "val2014/ and test2015/ into it, or links to them.")  # fmt: skip
+        raise DataError(f"{source} has the questions of VQA v2 and none of the photographs: put COCO's train2014, "
+                        "val2014 and test2015 into it, as folders, zips or links.")  # fmt: skip
     answered = {part.word: _answers(part) for part in parts}
     words = vocabulary(a["multiple_choice_answer"] for a in answered.get("train", {}).values())
     listings = [_listing(source, folders[p.word] or "", p, answered[p.word], words) for p in there]
@@ -83,11 +84,11 @@ def read(path: Path, attributes: Attributes) -> Listing:
 FORMAT = Format(name="VQA v2", is_at=is_at, read=read)
 
 
-def _files(folder: Path) -> list[tuple[str, str, str, Path]]:
-    """Set, year, kind and path of the files of VQA v2 in a folder or in one for them below it."""
+def _files(folder: Path) -> list[tuple[str, str, str, TextFile]]:
+    """Set, year, kind and file of VQA v2's in a folder, in one for them below it, and in the zips they come in."""
     with os.scandir(folder) as entries:
         below = sorted(e.path for e in entries if e.name.lower() in _FOLDERS and e.is_dir())
-    files = [file for place in (folder, *map(Path, below)) for file in files_in(place, ".json")]
+    files = [file for place in (folder, *map(Path, below)) for file in texts_in(place, _FILE, _ARCHIVE)]
     matches = [(_FILE.fullmatch(file.name), file) for file in files]
     return [(match[1], match[2], match[3], file) for match, file in matches if match is not None]
 
@@ -104,8 +105,7 @@ def _parts(source: Path) -> list[Part]:
 
 
 def _folder(source: Path, part: Part) -> str | None:
-    places = (f"{above}{part.images}" for above in ("", "images/", "Images/", "mscoco/"))
-    return next((place for place in places if (source / place).is_dir()), None)
+    return place_of(source, *(f"{above}{part.images}" for above in ("", "images/", "Images/", "mscoco/")))
 
 
 def _answers(part: Part) -> dict[int, dict[str, Any]]:
@@ -151,10 +151,11 @@ def _listing(
     asked.sort(key=lambda q: (q["image_id"], q["question_id"]))
     images = sorted({q["image_id"] for q in asked})
     position = {image: i for i, image in enumerate(images)}
-    paths = [f"{folder}/COCO_{part.images}_{image:012d}.jpg" for image in images]
+    names = [f"COCO_{part.images}_{image:012d}.jpg" for image in images]
+    references, reasons = images_in(source, folder, names)
     each = Listing(
-        layout="VQA v2", name=source.name, roots={"source": str(source)}, keys=paths, splits=[None] * len(paths),
-        labels=[None] * len(paths), images=file_images(paths),
+        layout="VQA v2", name=source.name, roots={"source": str(source)}, keys=names, splits=[None] * len(names),
+        labels=[None] * len(names), images=references, reasons=reasons,
     )  # fmt: skip
     rows = repeated(each, [position[q["image_id"]] for q in asked])
     pairs, class_of = _pairs(part), {word: i for i, word in enumerate(words)}
@@ -197,7 +198,8 @@ VQA = Card(
     licence="annotations CC BY 4.0; each photograph has its author's own licence",
     access="open",
     homepage="visualqa.org",
-    layout="v2_OpenEnded_mscoco_*_questions.json and v2_mscoco_*_annotations.json beside train2014/, val2014/",
+    layout="v2_OpenEnded_mscoco_*_questions.json and v2_mscoco_*_annotations.json beside train2014/, val2014/ "
+    "…, or the zips as they are downloaded",
     folders=("vqa-v2", "vqa_v2", "vqav2", "vqa"),
     groups="the photograph, and through complementary pairs (one question, two similar photographs, other answers) the "
     "photographs that they join",
@@ -226,6 +228,6 @@ VQA = Card(
         for what in ("Questions_Train", "Questions_Val", "Questions_Test", "Annotations_Train", "Annotations_Val",
                      "Complementary_Pairs_Train", "Complementary_Pairs_Val")
     ),
-    gate="download from visualqa.org/download.html (open, but no digest is published to check them by), unpack, and "
-    "put COCO's images of 2014 and 2015 beside",
+    gate="download from visualqa.org/download.html (open, but no digest is published to check them by), and put "
+    "COCO's train2014.zip, val2014.zip and test2015.zip beside",
 )  # fmt: skip
