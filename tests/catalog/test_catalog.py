@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,30 @@ def test_a_card_is_consistent(card: Card) -> None:
     required = [f for f in dataclasses.fields(card) if f.default is dataclasses.MISSING]
     texts = [getattr(card, f.name) for f in required if f.type == "str"]
     assert all(texts)
+
+
+@pytest.mark.parametrize("card", CATALOG, ids=lambda c: c.name)
+def test_a_card_tells_how_its_files_are_had_and_what_they_may_be_used_for(card: Card) -> None:
+    assert card.use in {"training and testing", "testing only"}
+    if card.use == "testing only":
+        assert set(card.num_samples) <= {"test", "val"}
+    places = [(f.name, f.form) for f in card.files]
+    assert len(set(places)) == len(places)
+    for f in card.files:
+        assert f.name
+        assert not f.name.startswith("/")
+        assert ".." not in f.name.split("/")
+        assert f.num_bytes is None or f.num_bytes > 0
+        assert re.fullmatch(r"([0-9a-f]{64})?", f.sha256)
+        assert re.fullmatch(r"([0-9a-f]{32})?", f.md5)
+        if f.address:
+            # Without a digest nobody knows what came, and over http nobody knows from whom.
+            assert f.address.startswith(("https://", "http://"))
+            assert f.sha256 or (f.md5 and f.address.startswith("https://"))
+        else:
+            assert card.gate
+    assert card.is_served or card.gate or card.name == "digits"
+    assert all(isinstance(n, int) and n > 0 and what for what, n in card.counts.items())
 
 
 @pytest.mark.parametrize("card", CATALOG, ids=lambda c: c.name)

@@ -85,7 +85,7 @@ class Card:
     statistics: tuple[PublishedStatistics, ...] = ()
     figures: tuple[Figure, ...] = ()
     quirks: tuple[str, ...] = ()
-    annotation: str = ""
+    annotation: str
     """Who labelled the images, and how."""
     use: str = "training and testing"
     """What the images may be used for: "training and testing", or "testing only" where fitting to them is ruled out."""
@@ -93,11 +93,11 @@ class Card:
     """What the dataset also is made for and is not read for here; empty where classification is all."""
     counts: Mapping[str, int] = field(default_factory=dict)
     """What is counted → how many, where sources give different numbers for what sounds like the same."""
-    consent: str = ""
+    consent: str
     """Whether the people who made the images, or are in them, agreed."""
-    removals: str = ""
+    removals: str
     """What the publishers took out afterwards, so that older copies hold it."""
-    biases: str = ""
+    biases: str
     """Whom and what the images over-represent, or show wrongly, as far as it is known."""
     files: tuple[PublishedFile, ...] = ()
     """What there is to download."""
