@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 import zipfile
 from pathlib import Path
 
@@ -86,3 +88,17 @@ def test_damaged_mappings(tmp_path: Path, name: str, content: bytes, message: st
     (tmp_path / name).write_bytes(content)
     with pytest.raises(DataError, match=message):
         index(tmp_path)
+
+
+def test_the_password_of_the_zip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if shutil.which("zip") is None:
+        pytest.skip("the command zip is not installed")
+    root = unpacked(tmp_path / "objectnet-1.0")
+    subprocess.run(["zip", "-qr", "-P", "secret", "objectnet-1.0.zip", "objectnet-1.0"], cwd=tmp_path, check=True)
+    monkeypatch.delenv("SIGHTLINE_ZIP_PASSWORD", raising=False)
+    with pytest.raises(DataError, match="SIGHTLINE_ZIP_PASSWORD"):
+        index(tmp_path / "objectnet-1.0.zip")
+    monkeypatch.setenv("SIGHTLINE_ZIP_PASSWORD", "secret")
+    samples = index(tmp_path / "objectnet-1.0.zip")
+    assert samples.digest == index(root).digest
+    assert samples.reader().pixels(0).values.shape == (16, 26, 3)

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sightline.catalog import label_data
 from sightline.catalog.imagenet_names import as_imagenet, named
@@ -212,3 +214,38 @@ def test_more_classes_than_the_thousand_are_21k(tmp_path: Path) -> None:
     assert samples.classes.title(0).endswith(f"({wnids[0]})")
     assert samples.column("key")[:2] == [f"{wnids[0]}/{wnids[0]}_1.JPEG", f"{wnids[0]}/{wnids[0]}_7.JPEG"]
     assert set(samples.column("split")) == {None}
+
+
+def test_webdataset_shards(tmp_path: Path) -> None:
+    """As timm publishes them: keys without a suffix, labels 0 … 999, and the split in the names of the shards."""
+    for split, (names, images, labels) in train_and_val("sorted").items():
+        members: dict[str, bytes] = {}
+        for name, image, label in zip(names, images, labels, strict=True):
+            stem = name.removesuffix(".JPEG")
+            members |= {f"{stem}.jpg": image, f"{stem}.cls": str(label).encode()}
+        (tmp_path / f"imagenet1k-{split}-0000.tar").write_bytes(tar_bytes(members))
+    assert_is_the_miniature(index(tmp_path))
+
+
+def test_a_tar_of_class_folders(tmp_path: Path) -> None:
+    """One's own archive of the unpacked tree, with a folder around everything."""
+    files = {**{f"in1k/train/{n}": d for n, d in TRAIN.items()},
+             **{f"in1k/val/{VAL_WNIDS[n]}/{val_name(n)}": d for n, d in VAL.items()}}  # fmt: skip
+    empty = {f"in1k/train/{w}/{w}_0.JPEG": jpeg(0) for w in WNIDS}
+    (tmp_path / "in1k.tar").write_bytes(tar_bytes({**empty, **files}))
+    samples = index(tmp_path / "in1k.tar")
+    assert samples.name == "imagenet-1k"
+    assert samples.column("key")[-1] == f"val/{val_name(50_000)}"
+    assert len(samples) == len(WNIDS) + len(files)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from(WNIDS), st.integers(0, 200_000), st.sampled_from(["", "_CLASS"]),
+    st.sampled_from(["", ".JPEG", ".jpg"]),
+)  # fmt: skip
+def test_every_way_to_write_a_name_gives_one_key(wnid: str, number: int, behind: str, suffix: str) -> None:
+    found = named(f"x/{wnid}_{number}{behind.replace('CLASS', wnid)}{suffix}")
+    assert found is not None
+    assert (found.split, found.key, found.wnid) == ("train", f"train/{wnid}/{wnid}_{number}.JPEG", wnid)
+    assert named(found.key) == found
