@@ -48,7 +48,8 @@ class PublishedFile:
     nobody asks for another. Empty where every form needs it."""
 
     def __str__(self) -> str:
-        size = "" if self.num_bytes is None else f"{self.num_bytes / 1e6:,.1f} MB"
+        n = self.num_bytes
+        size = "" if n is None else f"{n / 1e6:,.1f} MB" if n >= 100_000 else f"{n / 1e3:,.1f} kB"
         parts = (self.name, size, f"form {self.form}" if self.form else "", "" if self.address else "not openly served")
         return " · ".join(part for part in parts if part)
 
