@@ -17,11 +17,12 @@ from sightline import catalog
 from sightline.catalog import Card, wordnet
 from sightline.catalog.published import as_published
 from sightline.errors import DataError, did_you_mean
-from sightline.formats import FORMATS, Attributes, Listing, converted, detect, read_headers, scikit_digits
+from sightline.formats import FORMATS, Attributes, Listing, converted, detect, read_headers, remote, scikit_digits
 from sightline.formats.headers import FIELDS
 from sightline.formats.listing import source_and_views
 from sightline.formats.lists import class_order
 from sightline.images import Header
+from sightline.images.remote import is_address
 from sightline.samples import IMAGE, SCHEMA, Classes, SampleTable, sample_id_of
 
 
@@ -39,7 +40,9 @@ def index(
 
     `source` is a folder of class folders, MNIST's IDX files, hub Parquet, a CSV or Parquet table of paths and labels,
     or a name such as "digits". The same source gives the same table. An unreadable image is a row with a reason.
-    Words behind `#` choose among the kinds of sample that a dataset has: "coco#crops" is its boxes.
+    An address (s3://, gs://, hf://, https://, …) names class folders or a table that lie elsewhere; images are fetched
+    when they are wanted. Words behind `#` choose among the kinds of sample that a dataset has: "coco#crops" is its
+    boxes.
 
     `limit` keeps a fraction in (0, 1] of every class of every split, chosen by the hash of the sample id; `classes`
     keeps some classes (native ids or names) and numbers them anew; `class_file` fixes ids and their order, one in a
@@ -49,7 +52,7 @@ def index(
     attributes = Attributes(groups=(group,) if isinstance(group, str) else tuple(group), time=time, views=views)
     listing = _listing(given, attributes)
     card = catalog.recognise(listing) if listing.dataset is None else None
-    if card is None and listing.dataset is None and not Path(given).exists():
+    if card is None and listing.dataset is None and not (is_address(given) or Path(given).exists()):
         raise DataError(f"The files found for {given!r} are not that dataset: sizes or labels differ from its card.")
     labelled = _labelled(listing, card, Path(class_file) if class_file is not None else None)
     subset: dict[str, Any] = {}
@@ -96,6 +99,8 @@ class _Labelled:
 
 def _listing(source: str, attributes: Attributes) -> Listing:
     path = Path(source)
+    if is_address(source):
+        return as_published(remote.read(source, attributes))
     if not path.exists():
         if source == "digits":
             _refuse(attributes, "digits")

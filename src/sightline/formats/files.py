@@ -15,6 +15,7 @@ from sightline.formats.frames import Frames
 from sightline.formats.headers import FIELDS, read_headers
 from sightline.formats.listing import Listing
 from sightline.images import Header, resolve_root
+from sightline.images.remote import is_address
 from sightline.progress import progress
 from sightline.samples import IMAGE
 
@@ -66,7 +67,8 @@ def with_frames(listing: Listing, views: Sequence[str] = ()) -> Listing:
 def _looked_into(listing: Listing, layout: str) -> list[Frames | None]:
     """What each file holds; None for one that is a single image."""
     found: list[Frames | None] = [None] * len(listing.keys)
-    if listing.images["container"] != "file" or "codec" in listing.images:
+    is_elsewhere = any(is_address(address) for address in listing.roots.values())
+    if listing.images["container"] != "file" or "codec" in listing.images or is_elsewhere:
         return found
     paths, roots = listing.images["path"], {a: resolve_root(address) for a, address in listing.roots.items()}
     alias = listing.images["root"]

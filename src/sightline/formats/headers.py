@@ -151,8 +151,10 @@ def _of_range(ranges: Ranges, path: str, start: int, length: int) -> Result:
 
 def _other_work(listing: Listing) -> Iterator[Work]:
     n = len(listing.keys)
-    for start in range(0, n, 1024):
-        block = range(start, min(start + 1024, n))
+    # What is fetched waits for the network, so that few images are much work.
+    step = 32 if any("://" in address for address in listing.roots.values()) else 1024
+    for start in range(0, n, step):
+        block = range(start, min(start + step, n))
         values = {f.name: listing.images.get(f.name) for f in IMAGE}
         columns = [
             pa.array([v[i] for i in block] if isinstance(v, list) else [v] * len(block), IMAGE.field(name).type)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,36 +24,51 @@ def is_at(path: Path) -> bool:
     """Whether `path` is a table by its name, or a folder with a table of paths and labels at its top."""
     if path.is_file():
         return path.suffix.lower() in SUFFIXES
-    return path.is_dir() and bool(_tables_in(path))
+    return path.is_dir() and bool(tables_in(path))
 
 
 def read(path: Path, attributes: Attributes) -> Listing:
     """Samples of a manifest in row order. Several tables named train, val and test make one source."""
-    files = [path] if path.is_file() else _tables_in(path)
+    files = [path] if path.is_file() else tables_in(path)
+    folder = path.resolve() if path.is_dir() else path.resolve().parent
+    listing = _listed(_parts(files, str(path), attributes), folder, folder.name if path.is_dir() else path.stem)
+    _need_some_file(path, listing)
+    return with_frames(listing, attributes.views)
+
+
+def read_elsewhere(files: Sequence[Path], address: str, name: str, attributes: Attributes) -> Listing:
+    """Samples of tables that were fetched from the folder at `address`, in which their paths are."""
+    listing = _listed(_parts(files, address, attributes), files[0].resolve().parent, name)
+    if "absolute" in listing.roots:
+        raise DataError(f"{address}: the table names absolute paths; wanted paths relative to its own place.")
+    return replace(listing, roots={"source": address})
+
+
+def _parts(files: Sequence[Path], source: str, attributes: Attributes) -> list[_Part]:
     splits = [split_of_file(f.stem) for f in files]
     if len(files) > 1 and (None in splits or len(set(splits)) < len(splits)):
-        raise DataError(f"{path} holds several tables ({', '.join(f.name for f in files)}). Give the path of one.")
+        raise DataError(f"{source} holds several tables ({', '.join(f.name for f in files)}). Give the path of one.")
     # A lone test.csv is somebody's whole data, not a test split.
     parts = [_Part(f, s if len(files) > 1 else None, attributes) for f, s in zip(files, splits, strict=True)]
-    parts.sort(key=lambda p: SPLIT_ORDER.index(p.file_split))
-    folder = path.resolve() if path.is_dir() else path.resolve().parent
+    return sorted(parts, key=lambda p: SPLIT_ORDER.index(p.file_split))
+
+
+def _listed(parts: Sequence[_Part], folder: Path, name: str) -> Listing:
     places = [_place(folder, p.paths[i], p, i) for p in parts for i in range(len(p.paths))]
     crops = [c for p in parts for c in p.crops or [None] * len(p.paths)]
     keys = [crop_key(path, crop) for (_, path), crop in zip(places, crops, strict=True)]
     _refuse_repeats(parts, keys)
     roots = {"source": str(folder)} | ({"absolute": "/"} if any(root == "absolute" for root, _ in places) else {})
-    _need_some_file(path, roots, places)
     labels, classes, columns = _labels_of(parts)
-    listing = Listing(
-        layout="manifest", name=folder.name if path.is_dir() else path.stem, roots=roots, keys=keys,
+    return Listing(
+        layout="manifest", name=name, roots=roots, keys=keys,
         splits=[s for p in parts for s in p.splits], labels=labels, class_ids=classes[0], policy=classes[1],
-        images={"root": [root for root, _ in places], "path": [name for _, name in places], "container": "file"},
-        groups=_groups_of(parts, [name for _, name in places], crops),
+        images={"root": [root for root, _ in places], "path": [path for _, path in places], "container": "file"},
+        groups=_groups_of(parts, [path for _, path in places], crops),
         times=[t for p in parts for t in p.times or [None] * len(p.paths)] if any(p.times for p in parts) else None,
         columns=columns | ({"crop": crops} if any(crops) else {}),
         notes=tuple(dict.fromkeys(note for p in parts for note in p.notes)),
     )  # fmt: skip
-    return with_frames(listing, attributes.views)
 
 
 FORMAT = Format(name="manifest", is_at=is_at, read=read, has_columns=True, views=VIEWS)
@@ -112,7 +128,7 @@ def _groups_of(
     return [[*a, *b] for a, b in zip(told, images, strict=True)]
 
 
-def _tables_in(folder: Path) -> list[Path]:
+def tables_in(folder: Path) -> list[Path]:
     """Tables at the top of a folder that name paths, as far as at least one also names labels."""
     named = (f for f in sorted(folder.iterdir()) if f.suffix.lower() in SUFFIXES and not f.name.startswith("."))
     tables = [f for f in named if f.is_file()]
@@ -134,7 +150,7 @@ def _place(folder: Path, path: str, part: _Part, i: int) -> tuple[str, str]:
     return ("source", Path(path).relative_to(folder).as_posix()) if inside else ("absolute", path.lstrip("/"))
 
 
-def _refuse_repeats(parts: list[_Part], keys: list[str]) -> None:
+def _refuse_repeats(parts: Sequence[_Part], keys: Sequence[str]) -> None:
     if len(set(keys)) == len(keys):
         return
     seen: dict[str, tuple[_Part, int]] = {}
@@ -153,11 +169,12 @@ def _refuse_repeats(parts: list[_Part], keys: list[str]) -> None:
         raise DataError(f"{place}. The same image twice would count twice; remove one row.")
 
 
-def _need_some_file(path: Path, roots: dict[str, str], places: list[tuple[str, str]]) -> None:
+def _need_some_file(path: Path, listing: Listing) -> None:
     """Raise DataError when no listed file exists: then the paths mean something else than thought."""
-    if not any((Path(roots[root]) / key).exists() for root, key in places):
-        root, key = places[0]
+    roots = {alias: Path(address) for alias, address in listing.roots.items()}
+    places = [roots[root] / name for root, name in zip(listing.images["root"], listing.images["path"], strict=True)]
+    if not any(place.exists() for place in places):
         raise DataError(
-            f"{path}: none of the {len(places)} listed files exists. The first was looked for at "
-            f"{Path(roots[root]) / key}; paths are taken relative to the table's folder."
+            f"{path}: none of the {len(places)} listed files exists. The first was looked for at {places[0]}; paths "
+            "are taken relative to the table's folder."
         )

@@ -17,6 +17,7 @@ from sightline.images.decoding import Pixels, decode
 from sightline.images.partial import upper_rows
 from sightline.images.ranges import Ranges
 from sightline.images.raw import pixels_of_raw
+from sightline.images.remote import Remote, is_address
 from sightline.images.shards import Shards, damaged
 
 PACKAGE = "package:"
@@ -54,7 +55,8 @@ class ImageReader:
             images = images.chunk(0) if images.num_chunks == 1 else images.combine_chunks()
         self._lookups = {name: _lookup(images.field(name)) for name in PLACE}
         self._crops = crops if crops is not None and crops.null_count < len(crops) else None
-        self._roots = {alias: resolve_root(address) for alias, address in roots.items()}
+        self._remotes = {alias: Remote(address) for alias, address in roots.items() if is_address(address)}
+        self._roots = {a: resolve_root(address) for a, address in roots.items() if a not in self._remotes}
         self._length = len(images)
         self._lock = threading.Lock()
         self._containers: dict[str, Container] = {}
@@ -73,6 +75,8 @@ class ImageReader:
 
     def payload(self, i: int) -> bytes:
         """Bytes of sample `i` exactly as stored, encoded or raw. Raises DecodeError when they cannot be read."""
+        if self._remotes and self._get("root", i) in self._remotes:
+            return self._fetched(i)
         container, path = self._get("container", i), self.path(i)
         try:
             if container == "file":
@@ -90,6 +94,8 @@ class ImageReader:
 
     def head(self, i: int) -> bytes:
         """The payload, or so many of its first bytes that they hold the header of any usual image."""
+        if self._remotes and self._get("root", i) in self._remotes:
+            return self._fetched(i, HEAD_BYTES)
         length = self._get("length", i)
         if length is None or length <= HEAD_BYTES or self._get("container", i) in {"file", *CONTAINERS}:
             return self.payload(i)
@@ -100,6 +106,20 @@ class ImageReader:
             raise DecodeError(f"file is missing: {path.name}") from None
         except OSError as e:
             raise DecodeError(f"cannot be read: {e.strerror or e}") from None
+
+    def _fetched(self, i: int, limit: int | None = None) -> bytes:
+        """Payload of an image that lies elsewhere, or its first `limit` bytes."""
+        remote, name = self._remotes[self._get("root", i)], str(self._get("path", i))
+        container, start, length = (self._get(field, i) for field in ("container", "offset", "length"))
+        if container == "file":
+            return remote.read(name, 0, limit) if limit else remote.read(name)
+        if container in CONTAINERS or start is None or length is None:
+            raise DataError(f"{remote.address}/{name}: images in {container} are read on a disk only. Copy the file.")
+        stop = start + (min(limit, length) if limit else length)
+        data = remote.read(name, start, stop)
+        if len(data) != stop - start:
+            raise DecodeError(f"{name} ends before byte {stop:,}")
+        return data
 
     def _range(self, i: int, path: Path) -> bytes:
         start, length = self._get("offset", i), self._get("length", i)

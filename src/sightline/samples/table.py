@@ -18,6 +18,7 @@ from sightline.digests import digest_of, digest_of_rows, short
 from sightline.errors import DataError
 from sightline.images import PACKAGE, ImageReader
 from sightline.images.containers.live import LIVE
+from sightline.images.remote import is_address
 from sightline.samples.classes import Classes, metadata_of, spaces_from_arrow, spaces_to_arrow
 from sightline.samples.reading import full_read
 from sightline.samples.schema import SCHEMA, VERSION, upgraded
@@ -216,12 +217,12 @@ class SampleTable:
                 f"{short(about['classes'])}. Run `sightline index` again."
             )
         folder = samples.absolute().parent
-        roots = {alias: address if address.startswith(PACKAGE) else str(folder / address)
+        roots = {alias: address if address.startswith(PACKAGE) or is_address(address) else str(folder / address)
                  for alias, address in about["roots"].items()}  # fmt: skip
         return cls(upgraded(table), space, about["name"], roots, about["subset"], tuple(about["notes"]), spaces)
 
 
 def _beside(samples: Path, address: str) -> str:
-    """A root inside the folder of samples.parquet as a path relative to it; another as it is."""
+    """A root inside the folder of samples.parquet as a path relative to it; another, also an address, as it is."""
     folder, root = samples.absolute().parent, Path(address)
     return root.relative_to(folder).as_posix() if root.is_relative_to(folder) else address
