@@ -78,6 +78,13 @@ def test_encoded_datums(tmp_path: Path) -> None:
     assert [samples.reader().payload(i) for i in range(4)] == [*IMAGES[:2], *LONG]
 
 
+def test_names_of_the_labels_lie_beside(tmp_path: Path) -> None:
+    write_lmdb(tmp_path / "train.lmdb", {b"%d" % i: datum(IMAGES[i], i % 2, is_encoded=True) for i in range(3)})
+    (tmp_path / "labels.txt").write_text("cat\ndog\nowl\n")
+    assert read(tmp_path).labels == ["cat", "dog", "cat"]
+    assert read(tmp_path).class_ids == ("cat", "dog", "owl")
+
+
 def test_planes_are_blue_green_red(tmp_path: Path) -> None:
     images = [picture(5, 4, seed=i) for i in range(2)]
     grey = picture(5, 4, 1)

@@ -38,6 +38,17 @@ def test_images_keys_and_labels_come_back(tmp_path: Path) -> None:
     assert set(samples.column("status")) == {"ok"}
 
 
+@pytest.mark.parametrize(
+    ("text", "labels"),
+    [("cat\ndog\n", ["cat", "dog"]), ("cat\ncat\n", ["0", "1"]), ("cat\n", ["0", "1"]), (None, ["0", "1"])],
+)
+def test_names_beside_are_taken_where_they_fit(tmp_path: Path, text: str | None, labels: list[str]) -> None:
+    write_mds(tmp_path, COLUMNS, rows(0, 1))
+    if text is not None:
+        (tmp_path / "labels.txt").write_text(text)
+    assert read(tmp_path).labels == labels
+
+
 @pytest.mark.parametrize("encoding", ["pil", "ndarray:uint8:5,4,3"])
 def test_plain_pixels(tmp_path: Path, encoding: str) -> None:
     images = [picture(5, 4, seed=i) for i in range(4)]

@@ -73,6 +73,12 @@ def test_a_tfds_folder_names_its_classes(tmp_path: Path) -> None:
         tfrecord.is_at(tmp_path / "tiny")
 
 
+def test_names_of_a_feature_with_a_path(tmp_path: Path) -> None:
+    write_tfrecord(tmp_path / "train-00000-of-00001", [slim(0, 0), slim(1, 1)])
+    (tmp_path / "image-class-label.labels.txt").write_text("tench\nhen\n")
+    assert read(tmp_path).labels == ["tench", "hen"]
+
+
 def test_names_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     folder = tfds(tmp_path / "more" / "1.0.0", labels=(0, 2))
     with pytest.raises(DataError, match="label '2', but names only 2"):

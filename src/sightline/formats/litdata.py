@@ -12,7 +12,7 @@ from sightline.formats.columns import LABEL, find
 from sightline.formats.json_files import read_json
 from sightline.formats.listing import Attributes, Format, Listing
 from sightline.formats.offset_shards import Column, Shard, image_of, indexes_of, path_below, records_of, scalars_of
-from sightline.formats.records import listing_of, split_in
+from sightline.formats.records import listing_of, names_beside, split_in
 
 _WORDS = (b'"chunks"', b'"data_format"')
 """What its index is known by."""
@@ -29,7 +29,7 @@ def read(path: Path, attributes: Attributes) -> Listing:
     if not any(s.num_samples for s in shards):
         raise DataError(f"{path} holds litdata chunks without a sample.")
     parts = [records_of(s, "litdata", _label(s)) for s in shards]
-    return listing_of("litdata", path, parts, attributes)
+    return listing_of("litdata", path, parts, attributes, names_beside(path, parts))
 
 
 FORMAT = Format(name="litdata", is_at=is_at, read=read, has_columns=True)

@@ -13,7 +13,7 @@ from sightline.errors import DataError, DecodeError
 from sightline.formats.caffe_datum import Datum, datum_of
 from sightline.formats.listing import Attributes, Format, Listing, split_of
 from sightline.formats.lmdb_pages import Entry, is_database, opened
-from sightline.formats.records import Records, entries_of, listing_of, split_in
+from sightline.formats.records import Records, entries_of, listing_of, names_beside, split_in
 from sightline.formats.wire import MalformedError
 from sightline.images.decoding import codec_of
 
@@ -44,7 +44,10 @@ def read(path: Path, attributes: Attributes) -> Listing:
     parts = [_records(file, root) for file in _files(path)]
     if not any(p.reasons for p in parts):
         raise DataError(f"{path} holds an LMDB database without images.")
-    found = listing_of("LMDB", path, parts, attributes)
+    # Numbers come from Datums alone. Beside bare images `labels.txt` lists keys, and was read as that.
+    is_numbered = any(isinstance(v, int) for p in parts for v in p.columns.get("label", ()))
+    names = names_beside(root, parts) if is_numbered else []
+    found = listing_of("LMDB", path, parts, attributes, names)
     is_raw = found.images.get("codec") == "raw"
     return replace(found, notes=(*found.notes, "planes taken as blue, green, red")) if is_raw else found
 

@@ -10,7 +10,7 @@ from sightline.formats.columns import LABEL, find
 from sightline.formats.json_files import read_json
 from sightline.formats.listing import Attributes, Format, Listing
 from sightline.formats.offset_shards import Column, Shard, indexes_of, path_below, records_of, scalars_of
-from sightline.formats.records import listing_of, split_in
+from sightline.formats.records import listing_of, names_beside, split_in
 
 _WORDS = (b'"shards"', b'"mds"')
 """What its index is known by."""
@@ -28,7 +28,7 @@ def read(path: Path, attributes: Attributes) -> Listing:
         raise DataError(f"{path} holds MDS shards without a sample.")
     label = next((found for s in shards if (found := find(scalars_of(s.columns), LABEL))), None)
     parts = [records_of(s, "mds", label if label in scalars_of(s.columns) else None) for s in shards]
-    return listing_of("MDS", path, parts, attributes)
+    return listing_of("MDS", path, parts, attributes, names_beside(path, parts))
 
 
 FORMAT = Format(name="MDS", is_at=is_at, read=read, has_columns=True)

@@ -68,6 +68,22 @@ def listing_of(
     )  # fmt: skip
 
 
+def names_beside(folder: Path, parts: Sequence[Records]) -> list[str]:
+    """Names of integer labels: the lines of `labels.txt` in a folder; empty without it, or where it does not fit.
+
+    Files of that name also hold other things: taken are different lines, as many as the labels count at least.
+    """
+    file = folder / "labels.txt"
+    labels = {v for p in parts for v in _labels_of(p) if v is not None}
+    if not labels or not all(v.isdecimal() for v in labels) or not file.is_file():
+        return []
+    try:
+        lines = [line.strip() for line in file.read_text("utf-8-sig").splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as e:
+        raise DataError(f"{file} cannot be read: {e}. Wanted: a class in each line, UTF-8.") from None
+    return lines if len(set(lines)) == len(lines) > max(int(v) for v in labels) else []
+
+
 def own_names(names: Sequence[str | None]) -> list[str]:
     """What the source calls each row: its own name where the names tell more than the row's number, else the number.
 

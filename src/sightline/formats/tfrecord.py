@@ -246,9 +246,12 @@ def _raw(shapes: Sequence[tuple[int, ...]]) -> dict[str, Any]:
 
 
 def _class_names(folder: Path, label: str | None) -> list[str]:
-    """Names of integer labels, one in a line of `LABEL.labels.txt`, as TFDS writes them; empty without that file."""
-    file = folder / f"{label}.labels.txt"
-    if label is None or "/" in label or not file.is_file():
+    """Names of integer labels, one in a line of `LABEL.labels.txt`, as TFDS writes them; empty without that file.
+
+    A feature called `image/class/label` has them in `image-class-label.labels.txt`.
+    """
+    file = folder / f"{(label or '').replace('/', '-')}.labels.txt"
+    if label is None or not file.is_file():
         return []
     try:
         names = [line.strip() for line in file.read_text("utf-8").splitlines()]
