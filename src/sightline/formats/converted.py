@@ -38,12 +38,15 @@ def is_at(path: Path) -> bool:
 def read(path: Path, attributes: Attributes) -> Listing:
     """The samples as they were when they were converted: keys, ids, order, labels, groups. Images are read anew.
 
-    Raises DataError when files came, went or changed since: the table would tell of others.
+    Raises DataError when shards went or changed, or images came, since: the table would tell of others.
     """
     about = read_json(path / DESCRIPTION)
     if about.get("version", 0) > VERSION:
         raise VersionError(f"{path} was written by a newer version of Sightline. Upgrade: pip install -U sightline")
     samples = SampleTable.read(path / SAMPLES, path / CLASSES)
+    if samples.digest != about["samples"]:
+        raise DataError(f"{path / SAMPLES} is not the table that {DESCRIPTION} was written with. Fetch the folder "
+                        f"again, or delete {', '.join(OWN)} to index it without them.")  # fmt: skip
     table = samples.table
     images = table["image"].combine_chunks()
     paths = images.field("path").to_pylist()
