@@ -9,6 +9,7 @@ import textwrap
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from sightline.artifacts import read_json, read_table, write_bytes, write_json, write_table, written_whole
@@ -114,3 +115,29 @@ def test_damaged_and_missing_tables(tmp_path: Path) -> None:
     for read in (read_table, read_json):
         with pytest.raises(DataError, match="does not exist"):
             read(tmp_path / "gone")
+
+
+def test_tables_of_every_type_come_back_and_names_take_little(tmp_path: Path) -> None:
+    n = 5000
+    names = [f"n0{i // 100:07d}/n0{i // 100:07d}_{i * 7919 % 100_003}.JPEG" for i in range(n)]
+    nested = pa.array([{"size": i * 31, "of": [i, None]} for i in range(n)],
+                      pa.struct([("size", pa.int64()), ("of", pa.list_(pa.int64()))]))  # fmt: skip
+    table = pa.table({
+        "key": names, "same": names, "nested": nested,
+        "hash": pa.array([b"%016d" % i for i in range(n)], pa.binary(16)),
+        "map": pa.array([[("a", 1.5)], None] * (n // 2), pa.map_(pa.string(), pa.float32())),
+        "word": pa.array(["ok", None] * (n // 2)).dictionary_encode(), "gap": pa.nulls(n, pa.string()),
+        "blob": [b"\xff", b""] * (n // 2),
+    })  # fmt: skip
+    path = tmp_path / "t.parquet"
+    write_table(path, table)
+    assert read_table(path).equals(table)
+    write_table(tmp_path / "names.parquet", table.select(["key"]))
+    assert (tmp_path / "names.parquet").stat().st_size < 8 * n  # 30 bytes each as text
+    with pq.ParquetFile(path) as file:
+        columns = [file.metadata.row_group(0).column(i) for i in range(file.metadata.num_columns)]
+    encodings = {c.path_in_schema: set(c.encodings) for c in columns}
+    assert "DELTA_BYTE_ARRAY" in encodings["key"]
+    assert "DELTA_BINARY_PACKED" in encodings["nested.of.list.element"]
+    assert "RLE_DICTIONARY" in encodings["word"]
+    assert "RLE_DICTIONARY" not in encodings["hash"]
