@@ -50,6 +50,20 @@ def test_many_classes_of_imagenet_to_one(tmp_path: Path) -> None:
     assert found.inverted().single()[[409, 892, 414, 0]].tolist() == [2, 2, 1, -1]
 
 
+def test_the_classes_of_imagenet(tmp_path: Path) -> None:
+    """What a model of ImageNet-1k is scored on: any of the classes counts, and the others' images are left out."""
+    samples = index(f"{unpacked(tmp_path / 'objectnet-1.0')}#imagenet-1k")
+    assert len(samples.classes) == 1_000
+    told = zip(samples.column("label"), samples.column("labels"), strict=True)
+    shown = dict(zip(samples.column("key"), told, strict=True))
+    assert {k.split("/")[1] for k in shown} == {"bag", "clock"}
+    label, entries = shown["test/clock/000000000000001.png"]
+    assert (label, [(e["space"], e["id"]) for e in entries]) == (None, [("", 409), ("", 892)])
+    assert shown["test/bag/000000000000001.png"][0] == 414
+    whole = index(tmp_path)
+    assert set(samples.column("sample_id")) < set(whole.column("sample_id"))
+
+
 def test_the_border_is_cut_off_by_the_crop(tmp_path: Path) -> None:
     samples = index(unpacked(tmp_path))
     assert samples.column("crop")[0] == [2, 2, 28, 18]

@@ -17,7 +17,8 @@ from sightline.formats.listing import SPLIT_ORDER, Attributes, Format, Listing
 from sightline.formats.tar_headers import Entry, scan
 from sightline.progress import track
 
-TRAIN, VAL, TEST = "ILSVRC2012_img_train.tar", "ILSVRC2012_img_val.tar", "ILSVRC2012_img_test*.tar"
+TRAIN, VAL = "ILSVRC2012_img_train.tar", "ILSVRC2012_img_val.tar"
+TEST = ("ILSVRC2012_img_test.tar", "ILSVRC2012_img_test_v10102019.tar")
 
 
 def is_at(path: Path) -> bool:
@@ -91,10 +92,10 @@ class _Found:
 
 def _archives(path: Path) -> list[Path]:
     """The archives of a folder, or the one at a path."""
-    patterns = (TRAIN, VAL, TEST)
+    names = (TRAIN, VAL, *TEST)
     if path.is_file():
-        return [path] if any(path.match(p) for p in patterns) else []
-    return [f for p in patterns for f in sorted(path.glob(p)) if f.is_file()] if path.is_dir() else []
+        return [path] if path.name in names else []
+    return [path / name for name in names if (path / name).is_file()]
 
 
 def _add_train(found: _Found, archive: Path) -> None:

@@ -64,7 +64,12 @@ FORMAT = Format(name="downsampled ImageNet", is_at=is_at, read=read)
 
 def _files(path: Path) -> list[tuple[str, int, Path]]:
     """Split, number and file: train in the order of numbers (2 before 10), then val."""
-    candidates = [path] if path.is_file() else sorted(path.glob("*.npz")) if path.is_dir() else []
+    if path.is_file():
+        candidates = [path]
+    else:
+        # Asked of every source: a folder of a million files is not listed for it.
+        is_there = any((path / name).is_file() for name in ("val_data.npz", "train_data_batch_1.npz"))
+        candidates = sorted(path.glob("*.npz")) if is_there else []
     named = [(m, f) for f in candidates if (m := _FILE.fullmatch(f.name))]
     return sorted((m[1] or m[3], int(m[2] or 0), f) for m, f in named)
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from itertools import pairwise
+from typing import NamedTuple
 
 from sightline.catalog.label_data import IMAGENET_1K, listed, val_labels
 from sightline.catalog.label_maps import label_space
@@ -30,8 +32,7 @@ _NUMBERINGS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(NamedTuple):
     """What a file name says."""
 
     split: str
@@ -82,13 +83,15 @@ def as_imagenet(listing: Listing) -> Listing | None:
     if told is None:
         return None
     labels, notes = told
-    order = sorted(range(len(names)), key=lambda i: (SPLIT_ORDER.index(names[i].split), names[i].key))
+    rank = {split: i for i, split in enumerate(SPLIT_ORDER)}
+    places = [(rank[n.split], n.key) for n in names]
     result = replace(
         listing, keys=[n.key for n in names], splits=[n.split for n in names], labels=labels,
         class_ids=listed(IMAGENET_1K), class_names={}, policy="official", dataset=DATASET,
         notes=(*listing.notes, *notes),
     )  # fmt: skip
-    return result.take(order)
+    in_order = all(a < b for a, b in pairwise(places))
+    return result if in_order else result.take(sorted(range(len(places)), key=places.__getitem__))
 
 
 def _told(listing: Listing, names: Sequence[Named]) -> tuple[list[str | None], list[str]] | None:

@@ -29,6 +29,7 @@ LABELS = "mappings/imagenet_to_label_2012_v2"
 BORDER = 2
 """Pixels cut off on each side, as the reference loader does; the documentation speaks of one."""
 SPACE = "imagenet-1k"
+VIEWS = {SPACE: "the images of classes that ImageNet-1k has too, with its 1,000 classes"}
 
 _IMAGE = re.compile(r"images/([^/]+)/[^/]+\.png", re.IGNORECASE)
 
@@ -72,10 +73,10 @@ def read(path: Path, attributes: Attributes) -> Listing:
         spaces={SPACE: Classes(wnids, tuple(known[w] for w in wnids), "official")},
         notes=("testing only: its licence forbids to fit any parameter to these images",),
     )  # fmt: skip
-    return _cropped(listing)
+    return _cropped(_in_imagenet(listing) if SPACE in attributes.views else listing)
 
 
-FORMAT = Format(name="ObjectNet", is_at=is_at, read=read)
+FORMAT = Format(name="ObjectNet", is_at=is_at, read=read, views=VIEWS)
 
 
 def objectnet_map(path: Path) -> LabelMap:
@@ -111,6 +112,21 @@ def _object(tree: FileTree, name: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise DataError(f"{name} of {tree.source} holds a {type(found).__name__}, wanted an object.")
     return found
+
+
+def _in_imagenet(listing: Listing) -> Listing:
+    """The images that a model of ImageNet-1k can name; where several of its classes count as right, `label` is null."""
+    labels = listing.columns["labels"]
+    shown = listing.take([i for i, entries in enumerate(labels) if entries])
+    wnids = listed(IMAGENET_1K)
+    entries = [[{**e, "space": ""} for e in told] for told in shown.columns["labels"]]
+    several = sum(len(told) > 1 for told in entries)
+    return replace(
+        shown, labels=[wnids[told[0]["id"]] if len(told) == 1 else None for told in entries], class_ids=wnids,
+        class_names={}, columns={**shown.columns, "labels": entries}, spaces={},
+        notes=(*shown.notes, f"{len(labels) - len(entries):,} images of classes that ImageNet-1k has not left out",
+               f"{several:,} images for which several classes count as right"),
+    )  # fmt: skip
 
 
 def _cropped(listing: Listing) -> Listing:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from sightline.catalog.imagenet_names import as_imagenet
@@ -51,17 +51,30 @@ def as_published(listing: Listing) -> Listing:
     kind = container[0] if isinstance(container, list) else container
     is_archive = isinstance(members, list) and kind in ARCHIVES
     names: Sequence[str] = members if isinstance(members, list) and is_archive else listing.keys
-    first = f"{above}/{names[0]}"
-    known: tuple[tuple[re.Pattern[str], Callable[[Listing, list[str]], Listing | None]], ...] = (
+    paths = _Paths(above, names)
+    known: tuple[tuple[re.Pattern[str], Callable[[Listing, _Paths], Listing | None]], ...] = (
         (_NUMBERED, _v2), (_CORRUPTED, _corrupted), (_IN_WNID, _in_wnids), (_OF_21K, _of_21k),
     )  # fmt: skip
     for pattern, recognised in known:
-        if pattern.fullmatch(first) and (found := recognised(listing, [f"{above}/{n}" for n in names])):
+        if pattern.fullmatch(paths[0]) and (found := recognised(listing, paths)):
             return found
     return as_imagenet(listing) or listing
 
 
-def _v2(listing: Listing, paths: list[str]) -> Listing | None:
+class _Paths:
+    """Names of files with the folders above the source in front, made when asked for: there may be millions."""
+
+    def __init__(self, above: str, names: Sequence[str]) -> None:
+        self._above, self._names = above, names
+
+    def __getitem__(self, i: int) -> str:
+        return f"{self._above}/{self._names[i]}"
+
+    def __iter__(self) -> Iterator[str]:
+        return (f"{self._above}/{name}" for name in self._names)
+
+
+def _v2(listing: Listing, paths: _Paths) -> Listing | None:
     """ImageNet-V2: folders 0 … 999 that are positions of the sorted wnids, not ids to be sorted as text."""
     found = _all(_NUMBERED, paths)
     wnids = listed(IMAGENET_1K)
@@ -79,7 +92,7 @@ def _v2(listing: Listing, paths: list[str]) -> Listing | None:
                    extra=[{"variant": n} if n else None for n in names])  # fmt: skip
 
 
-def _corrupted(listing: Listing, paths: list[str]) -> Listing | None:
+def _corrupted(listing: Listing, paths: _Paths) -> Listing | None:
     """ImageNet-C: each val image up to 95 times, tied together by its number."""
     found = _all(_CORRUPTED, paths)
     if found is None or not {m[1] for m in found} <= CORRUPTIONS:
@@ -101,7 +114,7 @@ def _misplaced(found: Sequence[tuple[int, str]]) -> list[str]:
     return [f"{len(odd):,} images lie in the folder of another class than published (first: number {number} in {wnid})"]
 
 
-def _in_wnids(listing: Listing, paths: list[str]) -> Listing | None:
+def _in_wnids(listing: Listing, paths: _Paths) -> Listing | None:
     """ImageNet-A, -R and -Sketch: folders of wnids, told apart by which they are and what the files are called."""
     if _OF_21K.fullmatch(paths[0]):
         return None
@@ -121,7 +134,7 @@ def _in_wnids(listing: Listing, paths: list[str]) -> Listing | None:
     return None
 
 
-def _of_21k(listing: Listing, paths: list[str]) -> Listing | None:
+def _of_21k(listing: Listing, paths: _Paths) -> Listing | None:
     """ImageNet-21k: names as in ImageNet-1k, and more classes than that; no split, and no list that all agree on."""
     if len(listing.class_ids) <= len(listed(IMAGENET_1K)) or (found := _all(_OF_21K, paths)) is None:
         return None
@@ -134,7 +147,7 @@ def _of_21k(listing: Listing, paths: list[str]) -> Listing | None:
                    dataset="imagenet-21k").take(order)  # fmt: skip
 
 
-def _all(pattern: re.Pattern[str], paths: list[str]) -> list[re.Match[str]] | None:
+def _all(pattern: re.Pattern[str], paths: _Paths) -> list[re.Match[str]] | None:
     """The match of every path, or None as soon as one has none."""
     found = []
     for path in paths:
