@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import sightline as sl
-from sightline.images.containers import zipped
+from sightline.images.containers import Reference, zipped
 from tests.archives import write_zip
 from tests.sources import jpeg
 
@@ -129,6 +129,19 @@ def test_encrypted_members(tmp_path: Path, options: tuple[str, ...], monkeypatch
     assert all("is not its password" in reason for reason in sl.index(path).column("reason"))
     monkeypatch.setenv("SIGHTLINE_ZIP_PASSWORD", "open sésame")
     assert payloads(sl.index(path)) == list(PHOTOS.values())
+
+
+def test_headers_of_encrypted_members_take_their_first_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = encrypted(tmp_path)
+    monkeypatch.setenv("SIGHTLINE_ZIP_PASSWORD", "open sésame")
+    samples = sl.index(path)
+    reader = zipped.Zipped()
+    images = samples.table["image"].to_pylist()
+    place = Reference(str(path), None, images[0]["offset"], images[0]["length"], None, None, None, None)
+    first = reader.head(place, 64)
+    assert 0 < len(first) < len(jpeg(0))
+    assert jpeg(0).startswith(first)
+    assert reader.head(place, 1 << 17) == jpeg(0)
 
 
 def test_decryption_of_a_known_member(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,7 +59,7 @@ class ImageReader:
         self._roots = {a: resolve_root(address) for a, address in roots.items() if a not in self._remotes}
         self._length = len(images)
         self._lock = threading.Lock()
-        self._containers: dict[str, Container] = {}
+        self._containers: dict[str, Container | None] = {}
         self._ranges = Ranges()
         self._shards = Shards(self._ranges)
 
@@ -97,10 +97,14 @@ class ImageReader:
         if self._remotes and self._get("root", i) in self._remotes:
             return self._fetched(i, HEAD_BYTES)
         length = self._get("length", i)
-        if length is None or length <= HEAD_BYTES or self._get("container", i) in {"file", *CONTAINERS}:
+        container = self._get("container", i)
+        begin = getattr(self._container(container), "head", None)
+        if begin is None and (length is None or length <= HEAD_BYTES or container in {"file", *CONTAINERS}):
             return self.payload(i)
         start, path = self._get("offset", i), self.path(i)
         try:
+            if begin is not None:
+                return bytes(begin(self._reference(i, path), HEAD_BYTES))
             return self._ranges.read(str(path), start, start + HEAD_BYTES)
         except FileNotFoundError:
             raise DecodeError(f"file is missing: {path.name}") from None
@@ -134,10 +138,8 @@ class ImageReader:
     def _container(self, name: str) -> Container | None:
         if name not in self._containers:
             with self._lock:
-                made = self._containers.get(name) or opened(name)
-                if made is None:
-                    return None
-                self._containers[name] = made
+                if name not in self._containers:
+                    self._containers[name] = opened(name)
         return self._containers[name]
 
     def _reference(self, i: int, path: Path) -> Reference:

@@ -34,6 +34,13 @@ class Container(Protocol):
         """Encoded or raw bytes of an image. Raises DecodeError with the reason when they cannot be had, OSError."""
 
 
+class PartialContainer(Container, Protocol):
+    """A container whose payloads cost much, and their first bytes little."""
+
+    def head(self, reference: Reference, size: int) -> bytes:
+        """At least the first `size` bytes of the payload, or all of a shorter one."""
+
+
 class PixelContainer(Container, Protocol):
     """A container that has pixels rather than an encoded image."""
 
