@@ -114,6 +114,11 @@ def test_folders_are_known_by_their_classes(tmp_path: Path) -> None:
     assert set(samples.column("sample_id")) < set(grown.column("sample_id"))
 
 
+def test_folders_of_numbers_are_nobodys(tmp_path: Path) -> None:
+    write_files(tmp_path / "mine", {f"{i}/1.jpg": jpeg() for i in range(10)})
+    assert index(tmp_path / "mine").name == "mine"
+
+
 def test_where_a_dataset_is_looked_for(tmp_path: Path) -> None:
     card = datasets("mnist")
     assert card.located(tmp_path) is None

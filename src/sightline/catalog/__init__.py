@@ -29,7 +29,7 @@ from sightline.errors import DataError, did_you_mean
 from sightline.formats import Format, Listing
 
 CATALOG: tuple[Card, ...] = (
-    digits.DIGITS, mnist.MNIST, mnist.FASHION_MNIST, *imagenet_family.CARDS,
+    digits.DIGITS, mnist.MNIST, mnist.QMNIST, mnist.FASHION_MNIST, *imagenet_family.CARDS,
     cifar.CIFAR10, cifar.CIFAR100, cifar.CIFAR10_1, cifar.CIFAR10_C,
     coco_card.COCO, ade20k_card.ADE20K, ade20k_card.ADE20K_FULL, emotic_card.EMOTIC, vqa.VQA,
     laion_card.LAION_400M, laion_card.RE_LAION_5B,
@@ -68,7 +68,9 @@ def recognise(listing: Listing) -> Card | None:
 
 def _is(card: Card, listing: Listing) -> bool:
     if listing.layout == "class folders":
-        return bool(card.class_ids) and set(card.class_ids) == set(listing.class_ids)
+        # Ten folders called 0 … 9 may be anything; folders called otherwise alike are no accident.
+        is_telling = bool(card.class_ids) and not all(i.isdigit() for i in card.class_ids)
+        return is_telling and set(card.class_ids) == set(listing.class_ids)
     if card is digits.DIGITS:
         return listing.layout == "scikit-learn's digits"
     return card.describes(listing.splits, listing.labels)

@@ -141,8 +141,9 @@ class _Transfer:
                     why = str(getattr(e, "reason", e)) or type(e).__name__
                 if attempt < ATTEMPTS:
                     time.sleep(WAIT_S * 2 ** (attempt - 1))
-        raise DataError(f"{self.file.address}: {why}, {ATTEMPTS} times. {self._size():,} bytes are kept; run the "
-                        "command again to go on.")  # fmt: skip
+        kept = f"{self._size():,} bytes are kept; run the command again to go on." if self._size() else (
+            "Nothing came: check the connection, then run the command again.")  # fmt: skip
+        raise DataError(f"{self.file.address}: {why}, {ATTEMPTS} times. {kept}")
 
     def _size(self) -> int:
         return self.part.stat().st_size if self.part.exists() else 0
@@ -209,6 +210,8 @@ class _Transfer:
                 chunk = response.read(CHUNK)
             except http.client.IncompleteRead as e:
                 chunk = e.partial
+            except OSError as e:  # of the connection; those of the disk are below, and no other connection mends them
+                raise ConnectionError(e.strerror or str(e)) from None
             if not chunk:
                 return at
             at += len(chunk)

@@ -1,4 +1,4 @@
-"""MNIST and the dataset that copies its files' names."""
+"""MNIST and its relatives in the same layout."""
 
 from sightline.catalog.card import Card, Figure, PublishedFile, PublishedStatistics
 
@@ -55,6 +55,38 @@ MNIST = Card(
                       form="writers", md5="0058f8dd561b90ffdd0f734c6a30e5e4"),
         PublishedFile(name="qmnist-test-labels-idx2-int.gz", address=_QMNIST + "test-labels-idx2-int.gz",
                       form="writers", md5="5b5b05890a5e13444e108efe57b788aa"),
+    ),
+)  # fmt: skip
+
+QMNIST = Card(
+    name="qmnist",
+    title="QMNIST",
+    num_samples={"train": 60_000, "test": 60_000},
+    num_classes=10,
+    class_ids=tuple("0123456789"),
+    first_labels=MNIST.first_labels,
+    resolution=MNIST.resolution,
+    licence="BSD-style",
+    access="open",
+    homepage="github.com/facebookresearch/qmnist",
+    layout="IDX files qmnist-train-… and qmnist-test-…, labels as idx2-int (with writers) or idx1-ubyte",
+    folders=("qmnist", "QMNIST", "QMNIST/raw"),
+    groups="writers, in the labels of eight columns",
+    augmentation=MNIST.augmentation,
+    quirks=(
+        "its train and its first 10,000 test digits are MNIST's, made anew: pixels differ by up to 3 levels of 255",
+        "147 of its training digits are shifted by a pixel against MNIST's",
+    ),
+    annotation=MNIST.annotation, consent=MNIST.consent, removals="none", biases=MNIST.biases,
+    counts={"test digits that are MNIST's": 10_000, "test digits that MNIST lost": 50_000},
+    files=tuple(
+        PublishedFile(name=f"qmnist-{name}", address=_QMNIST + name, md5=md5)
+        for name, md5 in (
+            ("train-images-idx3-ubyte.gz", "ed72d4157d28c017586c42bc6afe6370"),
+            ("train-labels-idx2-int.gz", "0058f8dd561b90ffdd0f734c6a30e5e4"),
+            ("test-images-idx3-ubyte.gz", "1394631089c404de565df7b7aeaf9412"),
+            ("test-labels-idx2-int.gz", "5b5b05890a5e13444e108efe57b788aa"),
+        )
     ),
 )  # fmt: skip
 
