@@ -7,6 +7,7 @@ import json
 import os
 import resource
 import shutil
+import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -20,8 +21,8 @@ from PIL import Image
 
 import sightline as sl
 from sightline.conversion import croissant, folders
-from sightline.errors import DataError
-from sightline.samples import SCHEMA, SampleTable
+from sightline.errors import DataError, MissingExtraError
+from sightline.samples import SampleTable, table_from_rows
 from tests.conversion.odd import FOLDERS, needed, rows, table
 from tests.conversion.odd import keys as odd_keys
 from tests.sources import encoded, exif_jpeg, jpeg, picture, png16, write_files, write_idx
@@ -95,14 +96,10 @@ def cropped(folder: Path) -> SampleTable:
     files = {"a/plain.jpg": jpeg(1, 20, 30), "b/turned.jpg": exif_jpeg(6), "b/deep.png": png16(8, 9)}
     samples = sl.index(write_files(folder, files))
     box = [{"space": "", "id": 1, "x0": 4, "y0": 5, "x1": 7, "y1": 8, "track": None, "flags": 0}]
-    place = SCHEMA.get_field_index("crop")
     twice = samples.table.take([0, 0, 1, 1, 2, 2]).to_pylist()
     for i, row in enumerate(twice):
         row |= {"sample_id": bytes([i]) * 16, "key": f"{row['key']}#{i}", "boxes": box, "ordinal": i}
         row["crop"] = [1.5, 2, 6, 7] if i % 2 else [3, 3.2, 900, 901]
-    assert SCHEMA.names[place] == "crop"
-    from sightline.samples import table_from_rows
-
     return replace(samples, table=table_from_rows(twice))
 
 
@@ -118,6 +115,29 @@ def test_a_crop_becomes_an_image_of_its_own(to: str, tmp_path: Path) -> None:
     assert [b[0]["y1"] for b in back.column("boxes")] == [5, 6] * 3
     assert [image["exif_orientation"] for image in back.column("image")] == [None] * 4 + [6, 6]
     assert [image["bits"] for image in back.column("image")] == [8, 8, 16, 16, 8, 8]
+
+
+def test_a_sample_that_cannot_be_read_stays_so(tmp_path: Path) -> None:
+    """Bytes that would be an image by themselves, of a sample that was refused for another reason."""
+    crops = cropped(tmp_path / "source")
+    changed = crops.table.to_pylist()
+    changed[1]["crop"] = [500, 500, 600, 600]
+    changed[4] |= {"crop": None, "status": "unreadable", "reason": "its checksum is wrong"}
+    source = replace(crops, table=table_from_rows(changed)).hashed()
+    sl.convert(source, tmp_path / "out", to="webdataset")
+    back = sl.index(tmp_path / "out").hashed()
+    assert back.column("status") == source.column("status") == ["ok", "unreadable", "ok", "ok", "unreadable", "ok"]
+    assert back.column("reason") == source.column("reason")
+    assert not (tmp_path / "out" / "unreadable").exists()
+
+
+def test_a_missing_extra_is_named(photo_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for to, package in (("tfrecord", "google_crc32c"), ("lmdb", "lmdb")):
+        monkeypatch.setitem(sys.modules, package, None)
+        monkeypatch.delitem(sys.modules, f"sightline.conversion.{to}", raising=False)
+        with pytest.raises(MissingExtraError, match=rf"Converting to {to} needs .*sightline\[{to}\]"):
+            sl.convert(sl.index(photo_folder, limit=0.2), tmp_path / "out", to=to)
+    assert not (tmp_path / "out").exists()
 
 
 def test_only_copies_of_what_was_indexed(photo_folder: Path, tmp_path: Path) -> None:
@@ -242,11 +262,11 @@ def test_croissant_validates(to: str, photo_folder: Path, tmp_path: Path) -> Non
 
 
 def test_sixteen_bit_colour_cannot_be_a_png(tmp_path: Path) -> None:
+    from sightline.conversion.encoding import NotEncodable
     from sightline.conversion.png import png_of
-    from sightline.errors import DecodeError
     from sightline.images import Pixels
 
-    with pytest.raises(DecodeError, match="16-bit pixels of 3 channels"):
+    with pytest.raises(NotEncodable, match="3 channels of 16 bits"):
         png_of(Pixels(np.zeros((2, 2, 3), np.uint16), 16))
 
 

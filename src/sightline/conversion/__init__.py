@@ -15,7 +15,7 @@ from typing import Any
 from sightline.conversion import folders
 from sightline.conversion.encoding import Encoding
 from sightline.conversion.tally import Tally
-from sightline.errors import DataError, did_you_mean
+from sightline.errors import DataError, did_you_mean, extra_needed
 from sightline.samples import SampleTable
 from sightline.splits import Splits
 from sightline.study import Study
@@ -121,12 +121,12 @@ def convert(
                         "sightline split STUDY")  # fmt: skip
     with _whole_or_nothing(place) as folder:
         if to != PACKED:
-            written, tally = TARGETS[to](samples, folder, encoding)
+            written, tally = _write(to, samples, folder, encoding)
             roots = dict.fromkeys(written.roots, str(place.absolute()))
             return Conversion(place=place, samples=replace(written, roots=roots), study=None, to=to, encoding=None,
                               tally=tally)  # fmt: skip
         study = Study.create(folder)
-        written, tally = TARGETS[to](samples, folder, encoding)
+        written, tally = _write(to, samples, folder, encoding)
         study.write_samples(written)
         if splits is not None:
             splits.write(study.splits_path)
@@ -134,6 +134,13 @@ def convert(
         result = Conversion(place=place, samples=written, study=Study(place), to=to, encoding=encoding, tally=tally)
         study.record(name=samples.name, converted=[{**result.to_json(), "samples": samples.digest}])
     return replace(result, samples=Study(place).read_samples())
+
+
+def _write(to: str, samples: SampleTable, folder: Path, encoding: Encoding | None) -> tuple[SampleTable, Tally]:
+    try:
+        return TARGETS[to](samples, folder, encoding)
+    except ModuleNotFoundError as e:
+        raise extra_needed(e, f"Converting to {to}") or e from e
 
 
 @contextmanager

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from sightline.artifacts import write_json
 from sightline.conversion import croissant
-from sightline.conversion.encoding import Encoding
+from sightline.conversion.encoding import Encoding, NotEncodable
 from sightline.conversion.png import png_of
 from sightline.conversion.reading import gone, has_pixels, in_order
 from sightline.conversion.tally import Tally
@@ -23,13 +23,14 @@ from sightline.conversion.target import Item, Place, Target
 from sightline.errors import DataError, DecodeError
 from sightline.formats.converted import CLASSES, DESCRIPTION, ROOT, SAMPLES, VERSION
 from sightline.formats.headers import FIELDS
-from sightline.images import Header, ImageReader, sniff
+from sightline.images import Header, ImageReader, decode, sniff
 from sightline.images.containers import opened
 from sightline.progress import progress
 from sightline.samples import IMAGE, SCHEMA, SampleTable
 
 UNREADABLE = "unreadable"
 """Folder of payloads that are no readable image: kept, and not among the images."""
+CHANGED = "its pixels are others than when it was indexed"
 ROWS = 1024
 """Rows that are Python objects at a time."""
 _ROW = [name for name in SCHEMA.names if name not in {"image", "content_sha256", "pixel_sha256", "pixel_sums"}]
@@ -41,6 +42,8 @@ class _Stored:
 
     payload: bytes | None
     """None: there is none."""
+    sha256: bytes | None = None
+    """Of the payload."""
     codec: str | None = None
     """None: it cannot be read."""
     bytes_before: int = 0
@@ -73,10 +76,10 @@ def write(
         ):
             for row, (i, stored) in zip(_rows(samples), results, strict=True):
                 _count(tally, stored)
+                places.note(i, stored)
                 if stored.codec is None:
                     _keep_unreadable(folder, i, stored, places)
                 else:
-                    places.note(i, stored)
                     writer.add(_item(samples, i, row, stored))
                 advance()
             places.rename(writer.finish())
@@ -160,32 +163,55 @@ class _Storing:
         self._pixels = table["pixel_sha256"].combine_chunks()
 
     def __call__(self, i: int) -> _Stored:
-        if not self._is_ok[i]:
-            try:
-                return _Stored(payload=None if self._paths[i] is None else self._reader.payload(i))
-            except DecodeError:
-                return _Stored(payload=None)
         try:
-            return self._readable(i)
+            return self._readable(i) if self._is_ok[i] else self._unreadable(i)
         except DecodeError as e:
             raise gone(self._keys[i].as_py(), e) from None
+        except NotEncodable as e:
+            raise DataError(f"{self._keys[i].as_py()}: {e} cannot be written as PNG, and no target takes it as it is. "
+                            "Leave it out: samples.take(…)") from None  # fmt: skip
 
     def _readable(self, i: int) -> _Stored:
-        payload, codec = self._reader.payload(i), self._codecs[i]
-        made_of = (
-            "arrays" if codec == "raw" else "crops" if self._is_crop[i]
-            else "frames" if self._is_frame[i] or codec not in SUFFIXES else None
-        )  # fmt: skip
+        payload, made_of = self._reader.payload(i), self._made_of(i)
         wanted = self._pixels[i].as_py()
         if made_of is not None:
             png = png_of(self._reader.pixels(i, payload))
             if not has_pixels(png, wanted):
-                raise DecodeError("its pixels are others than when it was indexed")
-            return _Stored(payload=png, codec="png", bytes_before=len(payload), made_of=made_of, header=sniff(png))
+                raise DecodeError(CHANGED)
+            return _Stored(payload=png, sha256=_sha256(png), codec="png", bytes_before=len(payload), made_of=made_of,
+                           header=sniff(png))  # fmt: skip
+        sha256 = _sha256(payload)
         # A packed study's table goes on naming the bytes of its source: there the pixels decide.
-        if hashlib.sha256(payload).digest() != self._content[i].as_py() and not has_pixels(payload, wanted):
-            raise DecodeError("its pixels are others than when it was indexed")
-        return _Stored(payload=payload, codec=codec, bytes_before=len(payload))
+        if sha256 != self._content[i].as_py() and not has_pixels(payload, wanted):
+            raise DecodeError(CHANGED)
+        return _Stored(payload=payload, sha256=sha256, codec=self._codecs[i], bytes_before=len(payload))
+
+    def _unreadable(self, i: int) -> _Stored:
+        """The bytes where they alone tell that there is no image: `index` will find out again, with the same words."""
+        if self._paths[i] is None or self._made_of(i) in {"arrays", "crops"}:
+            return _Stored(payload=None)
+        try:
+            payload = self._reader.payload(i)
+        except DecodeError:
+            return _Stored(payload=None)
+        try:
+            decode(payload)
+        except DecodeError:
+            return _Stored(payload=payload, sha256=_sha256(payload))
+        return _Stored(payload=None)
+
+    def _made_of(self, i: int) -> str | None:
+        """What a sample is, where it is no encoded image by itself."""
+        codec = self._codecs[i]
+        if codec == "raw":
+            return "arrays"
+        if self._is_crop[i]:
+            return "crops"
+        return "frames" if self._is_frame[i] or (codec is not None and codec not in SUFFIXES) else None
+
+
+def _sha256(data: bytes) -> bytes:
+    return hashlib.sha256(data).digest()
 
 
 class _Places:
@@ -207,8 +233,7 @@ class _Places:
 
     def note(self, i: int, stored: _Stored) -> None:
         """Note what is stored of a sample."""
-        assert stored.payload is not None
-        self._content[i] = hashlib.sha256(stored.payload).digest()
+        self._content[i] = stored.sha256
         if stored.header is not None:
             self._headers[i] = stored.header
 

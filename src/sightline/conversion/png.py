@@ -7,7 +7,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from sightline.errors import DecodeError
+from sightline.conversion.encoding import NotEncodable
 from sightline.images import Pixels
 
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
@@ -15,11 +15,11 @@ _ORIENTATION = 0x0112
 
 
 def png_of(pixels: Pixels) -> bytes:
-    """A PNG that decodes to exactly these pixels, orientation included. Raises DecodeError for 16-bit colour."""
+    """A PNG that decodes to exactly these pixels, orientation included. Raises NotEncodable for 16-bit colour."""
     values = np.ascontiguousarray(pixels.values)
     if pixels.bits == 16:
         if values.shape[2] != 1:
-            raise DecodeError(f"16-bit pixels of {values.shape[2]} channels cannot be written as PNG")
+            raise NotEncodable(f"an image of {values.shape[2]} channels of 16 bits")
         image = Image.fromarray(values[:, :, 0])
     else:
         mode = _MODES[values.shape[2]]
