@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from sightline.errors import DataError
 from sightline.formats import Attributes, Listing, litdata
 from sightline.indexing import index
-from tests.formats.offset_shards import LEAF, tree, write_litdata
+from tests.formats.offset_shards import LEAF, tree, with_rows, write_litdata
 from tests.sources import jpeg, picture
 
 IMAGES = [jpeg(i) for i in range(7)]
@@ -52,6 +53,35 @@ def test_pixels_of_pillow(tmp_path: Path) -> None:
     samples = index(write_litdata(tmp_path, ["pil", "int"], [(v, i % 2) for i, v in enumerate(images)], PAIR))
     for i, image in enumerate(images):
         np.testing.assert_array_equal(samples.reader().pixels(i).values.squeeze(), image)
+
+
+def _rows(folder: Path, compression: str | None = None) -> Path:
+    spec = tree("dict", ["image", "label"], [LEAF, LEAF])
+    write_litdata(folder, ["bytes", "int"], ROWS, spec, per_chunk=4)
+    for k, (start, stop) in enumerate([(0, 4), (4, 7)]):
+        some = {"image": IMAGES[start:stop], "label": [i % 2 for i in range(start, stop)]}
+        with_rows(folder / f"chunk-0-{k}.bin", pa.table(some), compression)
+    return folder
+
+
+def test_samples_as_rows_of_arrow(tmp_path: Path) -> None:
+    samples = index(_rows(tmp_path))
+    assert samples.labels.tolist() == [i % 2 for i in range(7)]
+    assert [samples.reader().payload(i) for i in range(7)] == IMAGES
+
+
+def test_damaged_and_compressed_rows(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="compressed rows"):
+        read(_rows(tmp_path / "a", "zstd"))
+    file = _rows(tmp_path / "b") / "chunk-0-0.bin"
+    data = file.read_bytes()
+    for damage in (data[:-12] + b"\xff\xff\xff\x7f" + data[-8:], data[:-200] + data[-8:]):
+        file.write_bytes(damage)
+        with pytest.raises(DataError, match="its rows cannot be read"):
+            read(tmp_path / "b")
+    with_rows(file, pa.table({"image": IMAGES[:2], "label": [0, 1]}))
+    with pytest.raises(DataError, match="2 samples, its index says 4"):
+        read(tmp_path / "b")
 
 
 def test_compressed_chunks_are_refused_with_advice(tmp_path: Path) -> None:

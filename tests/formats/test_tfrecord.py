@@ -205,3 +205,16 @@ def test_any_bytes_are_an_example_or_malformed(data: bytes) -> None:
 def test_malformed_messages(record: bytes) -> None:
     with pytest.raises(MalformedError):
         features_of(record)
+
+
+def test_what_the_tfrecord_package_writes(tmp_path: Path) -> None:
+    package = pytest.importorskip("tfrecord")
+    writer = package.TFRecordWriter(str(tmp_path / "train.tfrecord"))
+    for i in range(6):
+        writer.write({"image": (IMAGES[i], "byte"), "label": (i % 2 - 1 if i else -1, "int"), "w": (0.5, "float")})
+    writer.close()
+    listing = read(tmp_path)
+    assert listing.labels == [None, "0", None, "0", None, "0"]
+    places = zip(listing.images["offset"], listing.images["length"], strict=True)
+    data = (tmp_path / "train.tfrecord").read_bytes()
+    assert [data[start : start + length] for start, length in places] == IMAGES

@@ -11,6 +11,7 @@ from sightline.errors import DataError
 from sightline.formats.columns import LABEL, find
 from sightline.formats.json_files import read_json
 from sightline.formats.listing import Attributes, Format, Listing
+from sightline.formats.litdata_rows import has_rows, rows_of
 from sightline.formats.offset_shards import Column, Shard, image_of, indexes_of, path_below, records_of, scalars_of
 from sightline.formats.records import listing_of, names_beside, split_in
 
@@ -28,7 +29,7 @@ def read(path: Path, attributes: Attributes) -> Listing:
     shards = [shard for index in indexes_of(path, _WORDS) for shard in _shards(index, path)]
     if not any(s.num_samples for s in shards):
         raise DataError(f"{path} holds litdata chunks without a sample.")
-    parts = [records_of(s, "litdata", _label(s)) for s in shards]
+    parts = [rows_of(s) if has_rows(s.file) else records_of(s, "litdata", _label(s)) for s in shards]
     return listing_of("litdata", path, parts, attributes, names_beside(path, parts))
 
 

@@ -97,9 +97,9 @@ class _Shard:
             except MalformedError as e:
                 self._add(start, b"", f"no tf.train.Example: {e}")
         images: dict[str, Any] = {
-            "path": self._file.relative_to(self._root).as_posix(), "container": "tfrecord", "member": self._features.image,
-            "offset": [a for a, _ in self._places], "length": [n for _, n in self._places],
-            "row": list(range(len(self._places))),
+            "path": self._file.relative_to(self._root).as_posix(), "container": "tfrecord",
+            "member": self._features.image, "offset": [a for a, _ in self._places],
+            "length": [n for _, n in self._places], "row": list(range(len(self._places))),
         }  # fmt: skip
         if self._features.shape:
             images |= _raw(self._shapes)
