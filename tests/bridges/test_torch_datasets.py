@@ -110,6 +110,19 @@ def test_the_files_of_an_image_folder_are_listed(tmp_path: Path) -> None:
     sl.Study.create(tmp_path / "study").write_samples(samples)
 
 
+def test_parts_of_a_dataset_keep_the_keys_of_the_whole(tmp_path: Path) -> None:
+    subset = torch.utils.data.Subset
+    whole = Made([(picture(seed=i), i % 2) for i in range(6)], ["a", "b"])
+    part = sl.from_torch(subset(subset(whole, [5, 3, 1, 0]), [0, 3]))
+    assert part.column("key") == ["00000005", "00000000"]
+    assert part.column("label") == [1, 0]
+    assert part.classes.ids == ("a", "b")
+    assert part.reader().pixels(0).values.tolist() == picture(seed=5).tolist()
+    write_files(tmp_path, {f"{c}/{i}.jpg": jpeg(i) for c in "ab" for i in range(2)})
+    files = sl.from_torch(subset(vision.datasets.ImageFolder(tmp_path), [3, 0]))
+    assert files.column("key") == ["b/1.jpg", "a/0.jpg"]
+
+
 def test_an_image_that_asks_to_be_turned_is_turned(tmp_path: Path) -> None:
     (tmp_path / "turned.jpg").write_bytes(exif_jpeg(6))
     image = Image.open(tmp_path / "turned.jpg")

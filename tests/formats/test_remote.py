@@ -18,7 +18,7 @@ from sightline.images import ImageReader
 from sightline.images import remote as places
 from sightline.images.remote import Remote, is_address
 from sightline.samples import IMAGE
-from tests.sources import jpeg, png16, write_files
+from tests.sources import jpeg, png16, write_files, write_hub
 
 fsspec = pytest.importorskip("fsspec", reason="the extra `remote` is not installed")
 
@@ -195,11 +195,16 @@ def test_a_file_that_is_gone_is_a_row(bucket: Any) -> None:
         ("memory://flat/no.csv", "file is missing"),
         ("memory://flat#ct-lung", "on a disk only"),
         ("memory://absolute/list.csv", "absolute paths"),
+        ("memory://hub", r"holds \.parquet files.*from_huggingface"),
+        ("memory://hub/train-0.parquet", r"holds \.parquet files.*from_huggingface"),
+        ("memory://shards/a.tar", r"holds \.tar files"),
     ],
 )
-def test_refused_with_a_reason(bucket: Any, source: str, message: str) -> None:
+def test_refused_with_a_reason(tmp_path: Path, bucket: Any, source: str, message: str) -> None:
     bucket.pipe_file("/flat/1.jpg", jpeg())
     bucket.pipe_file("/flat/2.jpg", jpeg())
+    bucket.pipe_file("/hub/train-0.parquet", write_hub(tmp_path / "x.parquet", [jpeg()], ["a"]).read_bytes())
+    bucket.pipe_file("/shards/a.tar", b"")
     bucket.pipe_file("/absolute/list.csv", b"path,label\n/etc/passwd,x\n1.jpg,y\n")
     with pytest.raises(DataError, match=message):
         sl.index(source)

@@ -32,22 +32,36 @@ def from_torch(
     or floats in [0, 1] that 8 bits hold, as `ToTensor` makes them. What is augmented or normalized already is refused,
     because `Preprocessing` and augmentation come after the table. `classes` names what labels count (else
     `dataset.classes`, else the numbers); `split` says which official split all of it is. Of torchvision's `ImageFolder`
-    the files are listed, its transform left out. Any other dataset is read once here, for labels and sizes, and later
-    through the object, by this process alone: `sl.convert` writes such a table down. Raises DataError.
+    the files are listed, its transform left out; a `Subset` keeps the keys of the whole. Any other dataset is read once
+    here, for labels and sizes, and later through the object, by this process alone: `sl.convert` writes such a table
+    down. Raises DataError.
     """
     if not (hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")):
         raise DataError(f"Wanted a dataset with a length and items, got {type(dataset).__name__}. A stream cannot be "
                         "split or read in another order; collect it first.")  # fmt: skip
     if split not in {None, "train", "val", "test"}:
         raise DataError(f"split got {split!r}; wanted train, val or test, or nothing.")
-    known = tuple(str(c) for c in (classes if classes is not None else getattr(dataset, "classes", None) or ()))
+    whole, rows = _unwrapped(dataset)
+    known = tuple(str(c) for c in (classes if classes is not None else getattr(whole, "classes", None) or ()))
     if len(set(known)) < len(known):
         raise DataError("The classes must have different names. Give `classes` with a native id for each.")
-    title = name or type(dataset).__name__
+    title = name or type(whole).__name__
     if not len(dataset):
         raise DataError(f"{title} has no samples.")
-    listed = _listing_of_files(dataset, known, split, title) if _is_image_folder(dataset) else None
-    return samples_of(listed or _listing_of_items(dataset, known, split, title), name)
+    if _is_image_folder(whole):
+        listing = _listing_of_files(whole, known, split, title)
+        return samples_of(listing if rows is None else listing.take(rows), name)
+    return samples_of(_listing_of_items(dataset, rows or range(len(dataset)), known, split, title), name)
+
+
+def _unwrapped(dataset: Any) -> tuple[Any, list[int] | None]:
+    """The dataset that a `Subset` takes rows of, and these rows in order; None for all of them."""
+    indices, below = getattr(dataset, "indices", None), getattr(dataset, "dataset", None)
+    if indices is None or below is None:
+        return dataset, None
+    whole, rows = _unwrapped(below)
+    own = [int(i) for i in indices]
+    return whole, own if rows is None else [rows[i] for i in own]
 
 
 def _is_image_folder(dataset: Any) -> bool:
@@ -67,7 +81,9 @@ def _listing_of_files(dataset: Any, known: tuple[str, ...], split: str | None, t
     )  # fmt: skip
 
 
-def _listing_of_items(dataset: Any, known: tuple[str, ...], split: str | None, title: str) -> Listing:
+def _listing_of_items(
+    dataset: Any, rows: Sequence[int], known: tuple[str, ...], split: str | None, title: str
+) -> Listing:
     labels: list[str | None] = []
     reasons: list[str | None] = []
     fields: dict[str, list[Any]] = {n: [] for n in ("codec", "layout", "width", "height", "mode", "bits", "row")}
@@ -89,7 +105,8 @@ def _listing_of_items(dataset: Any, known: tuple[str, ...], split: str | None, t
     def payload(row: int) -> bytes:
         return _stored(_pixels(_item(dataset, row)[0], row))
 
-    numbers = [f"{i:08d}" for i in range(len(labels))]
+    # Named by their rows in the whole, two parts of it show what they share.
+    numbers = [f"{row:08d}" for row in rows]
     return Listing(
         layout="torch dataset", name=title, roots={"live": published(payload)},
         keys=[f"{split}/{n}" if split else n for n in numbers], splits=[split] * len(labels), labels=labels,
