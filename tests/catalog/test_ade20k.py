@@ -172,11 +172,13 @@ def test_the_full_set_names_scene_and_objects(tmp_path: Path) -> None:
 
 def test_objects_have_boxes_and_parts_are_none(tmp_path: Path) -> None:
     things = [thing(5, "lid", parts={"ispart": 1}), thing(7, "pot", occluded="yes"), thing(8, "dot", x=[3], y=4),
-              thing(9, "odd", x="?", occluded=[])]  # fmt: skip
+              thing(9, "odd", x="?", occluded=[]), thing(10, "cup")]  # fmt: skip
     samples = index(full(tmp_path, train_1=description(STREET, *things), train_2=description(["a"])))
-    (box,) = samples.column("boxes")[0]
-    assert [box[c] for c in ("space", "id", "x0", "y0", "x1", "y1", "flags")] == ["objects", 0, 1, 2, 9, 8, 8]
-    assert samples.spaces["objects"].ids == ("7", "8", "9")
+    fields = ("space", "id", "x0", "y0", "x1", "y1", "flags")
+    assert [[box[c] for c in fields] for box in samples.column("boxes")[0]] == [
+        ["objects", 0, 1, 2, 9, 8, 8], ["objects", 3, 1, 2, 9, 8, 0],
+    ]  # fmt: skip
+    assert samples.spaces["objects"].ids == ("7", "8", "9", "10")
 
 
 def test_a_description_that_is_not_utf8(tmp_path: Path) -> None:

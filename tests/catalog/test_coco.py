@@ -240,14 +240,22 @@ def test_names_that_lead_out_are_not_followed(tmp_path: Path) -> None:
 
 def test_annotations_of_unlisted_images_and_odd_boxes(val: Path) -> None:
     odd = [instance(50, 404, 1, [0, 0, 9, 9]), instance(51, 5, 1, [0, 0, float("nan"), 20]),
-           instance(52, 5, 1, [1, 2, 3]), instance(53, 5, 1, [0, 0, -20, -20])]  # fmt: skip
+           instance(52, 5, 1, [1, 2, 3]), instance(53, 5, 1, [0, 0, -20, -20]),
+           instance(54, 5, 1, [float("nan"), 0, 20, 20]), instance(55, 5, 1, [0, 0, 1e300, 20])]  # fmt: skip
     write_files(val, {"annotations/instances_val2017.json":
                       json.dumps({**VAL, "annotations": [*VAL["annotations"], *odd]}).encode()})  # fmt: skip
     samples = index(val)
-    assert {"1 annotations of images that instances_val2017.json does not list", "4 boxes without an area"} <= set(
+    assert {"1 annotations of images that instances_val2017.json does not list", "6 boxes without an area"} <= set(
         samples.notes
     )
     assert shown(samples, 1) == ["person"]
+
+
+def test_files_that_number_classes_differently(val: Path) -> None:
+    other = {**VAL, "categories": CATEGORIES[:2], "images": [image(77)], "annotations": []}
+    coco(val, instances_train2017=other)
+    with pytest.raises(DataError, match="lists other categories than the files beside it"):
+        index(val)
 
 
 def test_an_unknown_view(val: Path) -> None:

@@ -116,12 +116,12 @@ def test_without_train_there_is_no_vocabulary(tmp_path: Path) -> None:
 
 def test_test_has_questions_and_no_answers(tmp_path: Path) -> None:
     vqa(tmp_path)
-    write(tmp_path, "test2015", [question(500), question(500, 1)])
+    write(tmp_path, "test2015", [question(501) | {"question_id": 7}, question(500, 1), question(500)])
     write_files(tmp_path, {"v2_OpenEnded_mscoco_test-dev2015_questions.json":
                            json.dumps({"questions": [question(500, 1)]}).encode()})  # fmt: skip
     samples = index(tmp_path)
-    assert samples.column("key")[-2:] == ["test/500000", "test/500001"]
-    assert samples.column("labels")[-2:] == [None, None]
+    assert samples.column("key")[-3:] == ["test/500000", "test/500001", "test/7"]  # questions of an image together
+    assert samples.column("labels")[-3:] == [None] * 3
     (tmp_path / "v2_OpenEnded_mscoco_test2015_questions.json").unlink()
     assert index(tmp_path).column("key")[-1] == "test/500001"
 

@@ -66,6 +66,14 @@ def test_a_file_beside_its_zip_is_read_once(tmp_path: Path) -> None:
     assert len(index(folder)) == 3
 
 
+def test_a_part_of_test_in_a_zip_of_its_own(tmp_path: Path) -> None:
+    every, some = ({"images": [test_coco.image(i) for i in ids]} for ids in ((1, 2), (2,)))
+    folder = test_coco.coco(tmp_path, image_info_test2017=every)
+    with zipfile.ZipFile(folder / "image_info_test2017.zip", "w") as archive:
+        archive.writestr("annotations/image_info_test-dev2017.json", json.dumps(some))
+    assert len(index(folder)) == 2
+
+
 def test_damaged_zips(tmp_path: Path) -> None:
     folder = write_files(tmp_path, {"val2017/000000000005.jpg": jpeg(), "annotations_trainval2017.zip": b"PK\3\4 cut"})
     with pytest.raises(DataError, match="not a readable zip"):

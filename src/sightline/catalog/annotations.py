@@ -28,7 +28,7 @@ OUTSIDE = "its name leads out of the dataset's folder"
 
 def read_json(path: TextFile, hook: Callable[[dict[str, Any]], Any] | None = None) -> Any:
     """The value of a JSON file, each object in it replaced by what `hook` makes of it. Raises DataError."""
-    return parsed(read_bytes(path), str(path), hook)
+    return parsed(decoded(read_bytes(path), str(path)), str(path), hook)
 
 
 def read_bytes(path: TextFile) -> bytes:
@@ -45,12 +45,19 @@ def read_bytes(path: TextFile) -> bytes:
         raise DataError(f"{path} cannot be unpacked: {e}. Fetch the archive again.") from None
 
 
-def parsed(data: bytes | str, what: str, hook: Callable[[dict[str, Any]], Any] | None = None) -> Any:
+def decoded(data: bytes, what: str) -> str:
+    """UTF-8 text, with or without a mark in front. Raises DataError."""
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as e:
+        raise DataError(f"{what} is not readable JSON ({e.reason} at byte {e.start}). Fetch it again.") from None
+
+
+def parsed(text: str, what: str, hook: Callable[[dict[str, Any]], Any] | None = None) -> Any:
     """The value of JSON text, as `read_json`."""
     try:
-        text = data if isinstance(data, str) else data.decode("utf-8-sig")
         return json.loads(text, object_hook=hook)
-    except (ValueError, RecursionError) as e:  # not JSON, not UTF-8, a number of a million digits, a tower of brackets
+    except (ValueError, RecursionError) as e:  # not JSON, a number of a million digits, a tower of brackets
         raise DataError(f"{what} is not readable JSON ({e}). Fetch it again.") from None
 
 
