@@ -69,8 +69,8 @@ def hundred_python() -> dict[str, bytes]:
     return {**batches, "meta": python2({"fine_label_names": []})}
 
 
-def packed(file: Path, folder: str, files: Mapping[str, bytes]) -> Path:
-    """A tar (`.tar` or `.tar.gz`) of one folder, and its path."""
+def packed(file: Path, folder: str, files: Mapping[str, bytes], links: Mapping[str, str] | None = None) -> Path:
+    """A tar (`.tar` or `.tar.gz`) of one folder, and its path; `links` are name → target."""
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w") as tar:
         info = tarfile.TarInfo(folder)
@@ -80,6 +80,10 @@ def packed(file: Path, folder: str, files: Mapping[str, bytes]) -> Path:
             info = tarfile.TarInfo(f"{folder}/{name}")
             info.size = len(data)
             tar.addfile(info, io.BytesIO(data))
+        for name, target in (links or {}).items():
+            info = tarfile.TarInfo(f"{folder}/{name}")
+            info.type, info.linkname = tarfile.SYMTYPE, target
+            tar.addfile(info)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(gzip.compress(stream.getvalue()) if file.suffix == ".gz" else stream.getvalue())
     return file

@@ -180,10 +180,12 @@ def test_a_cut_archive_is_named(tmp_path: Path) -> None:
 
 
 def test_members_of_other_folders_and_links_are_no_files_of_the_dataset(tmp_path: Path) -> None:
-    odd = {"../data_batch_1.bin": b"", "deeper/still/test_batch.bin": b"", **files.ten_binary()}
-    samples = index(files.packed(tmp_path / "cifar.tar.gz", "cifar-10-batches-bin", odd))
+    odd = {**files.ten_binary(), "../data_batch_1.bin": b"", "deeper/test_batch.bin": b""}
+    links = {"data_batch_2.bin": "/etc/hostname"}
+    samples = index(files.packed(tmp_path / "cifar.tar.gz", "cifar-10-batches-bin", odd, links))
     assert len(samples) == 18
-    assert sorted(p.name for p in tmp_path.rglob("*")) == ["cifar.tar.gz"]
+    assert samples.reader().payload(0) == files.ten()["data_batch_1"][0][0].tobytes()
+    assert [p.name for p in tmp_path.rglob("*")] == ["cifar.tar.gz"]
 
 
 def test_two_datasets_are_not_mixed_and_two_forms_are_told(tmp_path: Path) -> None:

@@ -227,6 +227,16 @@ def test_no_room(site: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         fetch(one(site, "/file"), tmp_path)
 
 
+def test_a_file_in_the_way(site: str, tmp_path: Path) -> None:
+    (tmp_path / "sub").write_bytes(b"mine")
+    for folder in (tmp_path, tmp_path / "sub"):
+        with pytest.raises(DataError, match="a file is in its way"):
+            fetch(one(site, "/file"), folder)
+    (tmp_path / "other" / "sub" / "data.bin").mkdir(parents=True)
+    with pytest.raises(DataError, match="is a folder"):
+        fetch(one(site, "/file"), tmp_path / "other")
+
+
 def test_gated_files(site: str, tmp_path: Path) -> None:
     locked = PublishedFile(name="train.tar", num_bytes=5, md5="0" * 32)
     with pytest.raises(DataError, match=r"without you \(by form\)\. Ask there"):

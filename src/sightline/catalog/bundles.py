@@ -83,11 +83,12 @@ class Bundle:
         data = _unpacked(self.place) if self.place.name.endswith(".gz") else _mapped(self.place)
         with _readable(self.place), tarfile.open(fileobj=io.BytesIO(data) if isinstance(data, bytes) else None,
                                                  name=self.place, mode="r:") as tar:  # fmt: skip
+            folder = None
             for member in tar:
-                path = PurePosixPath(member.name)
-                parts = [p for p in path.parts if p != "."]
-                if member.isreg() and not member.sparse and len(parts) <= 2:
-                    self._members[path.name] = (member.offset_data, member.size)
+                parts = _parts(member.name)
+                folder = folder or (parts[0] if parts else None)
+                if member.isreg() and not member.sparse and len(parts) == 2 and parts[0] == folder:
+                    self._members[parts[1]] = (member.offset_data, member.size)
         self._content = np.frombuffer(data, np.uint8) if isinstance(data, bytes) else data
 
 
@@ -100,8 +101,12 @@ def top_folder(archive: Path) -> str | None:
             member = tar.next()
     except (tarfile.TarError, OSError, EOFError, zlib.error):
         return None
-    parts = [p for p in PurePosixPath(member.name).parts if p != "."] if member else []
+    parts = _parts(member.name) if member else []
     return parts[0] if parts else None
+
+
+def _parts(name: str) -> list[str]:
+    return [p for p in PurePosixPath(name).parts if p != "."]
 
 
 @contextmanager

@@ -78,12 +78,17 @@ def _place(folder: Path, name: str) -> Path:
 def _file(file: PublishedFile, place: Path, card: Card) -> int:
     """Number of bytes that were transferred to have a file at its place."""
     kind, wanted = ("sha256", file.sha256) if file.sha256 else ("md5", file.md5)
+    if place.is_dir():
+        raise DataError(f"{place} is a folder, and a file of that name was to be fetched. Give another folder.")
     if place.exists():
         if _digest(place, kind) == wanted:
             return 0
         raise DataError(f"{place} is there, but it is not what {card.title} publishes ({kind} differs). Move it away, "
                         "then fetch again.")  # fmt: skip
-    place.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise DataError(f"{place.parent} cannot be a folder: a file is in its way. Give another folder.") from None
     part = place.with_name(f".{place.name}.part")
     _Transfer(file, part).run()
     moved = part.stat().st_size
