@@ -249,3 +249,13 @@ def test_every_way_to_write_a_name_gives_one_key(wnid: str, number: int, behind:
     assert found is not None
     assert (found.split, found.key, found.wnid) == ("train", f"train/{wnid}/{wnid}_{number}.JPEG", wnid)
     assert named(found.key) == found
+
+
+def test_what_a_download_leaves(tmp_path: Path) -> None:
+    """A folder with the dataset's tar, or with the folder that it unpacked to."""
+    members = {f"imagenet-a/{w}/0.001_fox.jpg": jpeg(0) for w in label_space("imagenet-a")}
+    write_files(tmp_path / "fetched", {"imagenet-a.tar": tar_bytes({"imagenet-a/README.txt": b"words", **members})})
+    write_files(tmp_path / "unpacked", members)
+    fetched, unpacked = index(tmp_path / "fetched"), index(tmp_path / "unpacked")
+    assert fetched.name == "imagenet-a"
+    assert fetched.digest == unpacked.digest == index(tmp_path / "unpacked" / "imagenet-a").digest

@@ -59,6 +59,9 @@ def test_the_folder(tmp_path: Path) -> None:
 def test_the_zip_gives_the_same_samples(tmp_path: Path, method: int) -> None:
     there, here = index(unpacked(tmp_path)), index(zipped(tmp_path, method))
     assert here.digest == there.digest
+    (tmp_path / "fetched").mkdir()
+    zipped(tmp_path / "fetched", method)
+    assert index(tmp_path / "fetched").digest == there.digest  # the folder that a download made
     one, other = here.reader(), there.reader()
     assert [one.payload(i) for i in range(len(here))] == [other.payload(i) for i in range(len(there))]
 

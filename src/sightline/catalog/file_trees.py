@@ -86,6 +86,14 @@ class FileTree:
         return [self._members.reasons.get(self._positions[n]) for n in names]
 
 
+def place_of(path: Path, marker: str, archive: str) -> Path | None:
+    """Where a dataset lies: the folder with the file `marker`, or its zip, which may lie in a folder; else None."""
+    if path.is_file():
+        return path if path.suffix == ".zip" and path.name.startswith(archive.rpartition("-")[0]) else None
+    found = folder_with(path, marker)
+    return found or (path / archive if (path / archive).is_file() else None)
+
+
 def file_tree(path: Path, marker: str) -> FileTree | None:
     """The files of a dataset that has the file `marker` in its own folder, perhaps one further down; else None."""
     if path.is_file():

@@ -24,9 +24,9 @@ BIASES = (
 ANNOTATION = "search by WordNet's words, then several paid people said of each image whether it shows the class"
 
 
-def _s3(name: str, num_bytes: int, sha256: str) -> PublishedFile:
+def _s3(form: str, name: str, num_bytes: int, sha256: str) -> PublishedFile:
     return PublishedFile(name=name, address=f"https://s3.amazonaws.com/fast-ai-imageclas/{name}", num_bytes=num_bytes,
-                         sha256=sha256)  # fmt: skip
+                         sha256=sha256, form=form)  # fmt: skip
 
 
 IMAGENETTE = Card(
@@ -56,15 +56,19 @@ IMAGENETTE = Card(
         "weights pretrained on ImageNet-1k have seen these images: from scratch or not is part of the result",
         "no public test split: val becomes the sealed test, and a val is carved from train",
         "noisy_imagenette.csv beside the folders holds wrong labels on purpose",
+        "published as .tgz: unpack it",
     ),
     annotation=f"ImageNet's: {ANNOTATION}",
     consent=CONSENT,
     removals="none known",
     biases="ten classes that are easy to tell apart: results do not carry over to harder ones",
     files=(
-        _s3("imagenette2.tgz", 1_557_161_267, "6cbfac238434d89fe99e651496f0812ebc7a10fa62bd42d6874042bf01de4efd"),
-        _s3("imagenette2-320.tgz", 341_663_724, "569b4497c98db6dd29f335d1f109cf315fe127053cedf69010d047f0188e158c"),
-        _s3("imagenette2-160.tgz", 99_003_388, "64d0c4859f35a461889e0147755a999a48b49bf38a7e0f9bd27003f10db02fe5"),
+        _s3("320", "imagenette2-320.tgz", 341_663_724,
+            "569b4497c98db6dd29f335d1f109cf315fe127053cedf69010d047f0188e158c"),
+        _s3("160", "imagenette2-160.tgz", 99_003_388,
+            "64d0c4859f35a461889e0147755a999a48b49bf38a7e0f9bd27003f10db02fe5"),
+        _s3("full", "imagenette2.tgz", 1_557_161_267,
+            "6cbfac238434d89fe99e651496f0812ebc7a10fa62bd42d6874042bf01de4efd"),
     ),
 )  # fmt: skip
 

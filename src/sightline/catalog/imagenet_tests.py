@@ -34,13 +34,13 @@ IMAGENET_V2 = Card(
     counts={"images of all variants": 30_000},
     files=(
         PublishedFile(name="imagenetv2-matched-frequency.tar.gz", address=_HUB + "imagenetv2-matched-frequency.tar.gz",
-                      num_bytes=1_264_079_360,
+                      form="matched-frequency", num_bytes=1_264_079_360,
                       sha256="f0c37fdf925916b19ea1323cd9a2208cdb6959ba2c32eef2a7fc393835c9ca7c"),
         PublishedFile(name="imagenetv2-threshold0.7.tar.gz", address=_HUB + "imagenetv2-threshold0.7.tar.gz",
-                      num_bytes=1_249_906_176,
+                      form="threshold-0.7", num_bytes=1_249_906_176,
                       sha256="32142bfe998f9cfa4141be691f6a80eeb1e27b24bd532a668eb08c26d98897a2"),
         PublishedFile(name="imagenetv2-top-images.tar.gz", address=_HUB + "imagenetv2-top-images.tar.gz",
-                      num_bytes=1_245_927_936,
+                      form="top-images", num_bytes=1_245_927_936,
                       sha256="85e4ace30f3f0d660152062254b8759dda66267b27f7ec0fd8d5768f1073a04b"),
     ),
 )  # fmt: skip

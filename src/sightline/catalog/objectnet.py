@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sightline.catalog.file_trees import FileTree, file_tree, folder_with
+from sightline.catalog.file_trees import FileTree, file_tree, place_of
 from sightline.catalog.label_data import IMAGENET_1K, listed
 from sightline.catalog.label_maps import LabelMap
 from sightline.catalog.wordnet import names_of
@@ -26,6 +26,7 @@ FOLDERS = "mappings/folder_to_objectnet_label.json"
 TO_IMAGENET = "mappings/objectnet_to_imagenet_1k.json"
 POSITIONS = "mappings/pytorch_to_imagenet_2012_id.json"
 LABELS = "mappings/imagenet_to_label_2012_v2"
+ARCHIVE = "objectnet-1.0.zip"
 BORDER = 2
 """Pixels cut off on each side, as the reference loader does; the documentation speaks of one."""
 SPACE = "imagenet-1k"
@@ -36,9 +37,7 @@ _IMAGE = re.compile(r"images/([^/]+)/[^/]+\.png", re.IGNORECASE)
 
 def is_at(path: Path) -> bool:
     """Whether `path` is ObjectNet's zip, or a folder with its images and mappings."""
-    if path.is_file():
-        return path.name.startswith("objectnet") and path.suffix == ".zip"
-    return folder_with(path, FOLDERS) is not None
+    return place_of(path, FOLDERS, ARCHIVE) is not None
 
 
 def read(path: Path, attributes: Attributes) -> Listing:
@@ -47,9 +46,7 @@ def read(path: Path, attributes: Attributes) -> Listing:
     The column `labels` holds, in the space imagenet-1k, every class that counts as right; none for the classes that
     ImageNet-1k has not. Raises DataError for a copy without its mappings.
     """
-    tree = file_tree(path, FOLDERS)
-    if tree is None:
-        raise DataError(f"{path} has no {FOLDERS}: it is no whole copy of ObjectNet. Fetch it again, or rename it.")
+    tree = _tree(path)
     found = [(name, m[1]) for name in tree.names if (m := _IMAGE.fullmatch(name))]
     if not found:
         raise DataError(f"{tree.source} has the mappings of ObjectNet and no images. Unpack it whole.")
@@ -81,11 +78,17 @@ FORMAT = Format(name="ObjectNet", is_at=is_at, read=read, views=VIEWS)
 
 def objectnet_map(path: Path) -> LabelMap:
     """Which classes of ImageNet-1k each class of ObjectNet is, from a copy's mappings; folders in byte order."""
-    tree = file_tree(path, FOLDERS)
-    if tree is None:
-        raise DataError(f"{path} has no {FOLDERS}: it is no whole copy of ObjectNet. Give the folder or zip that has.")
+    tree = _tree(path)
     titles = _object(tree, FOLDERS)
     return _map(tree, tuple(sorted(titles, key=str.encode)), titles)
+
+
+def _tree(path: Path) -> FileTree:
+    place = place_of(path, FOLDERS, ARCHIVE)
+    tree = None if place is None else file_tree(place, FOLDERS)
+    if tree is None:
+        raise DataError(f"{path} has no {FOLDERS}: it is no whole copy of ObjectNet. Fetch it again, or rename it.")
+    return tree
 
 
 def _map(tree: FileTree, ids: tuple[str, ...], titles: dict[str, str]) -> LabelMap:

@@ -6,11 +6,12 @@ import re
 from pathlib import Path
 from typing import Any
 
-from sightline.catalog.file_trees import FileTree, file_tree, folder_with
+from sightline.catalog.file_trees import FileTree, file_tree, place_of
 from sightline.errors import DataError
 from sightline.formats.listing import SPLIT_ORDER, Attributes, Format, Listing
 
 MARKER, ANNOTATIONS = "wnids.txt", "val/val_annotations.txt"
+ARCHIVE = "tiny-imagenet-200.zip"
 SIDE = 64
 """Width and height of all images."""
 
@@ -19,10 +20,8 @@ _IMAGE = re.compile(r"(?:(train)/(n\d{8})/images/\2_\d+|(val|test)/images/\3_\d+
 
 def is_at(path: Path) -> bool:
     """Whether `path` is the dataset's zip, or a folder with its lists."""
-    if path.is_file():
-        return path.name.startswith("tiny-imagenet") and path.suffix == ".zip"
-    folder = folder_with(path, MARKER)
-    return folder is not None and (folder / ANNOTATIONS).is_file()
+    place = place_of(path, MARKER, ARCHIVE)
+    return place is not None and (place.is_file() or (place / ANNOTATIONS).is_file())
 
 
 def read(path: Path, attributes: Attributes) -> Listing:
@@ -30,7 +29,8 @@ def read(path: Path, attributes: Attributes) -> Listing:
 
     The test images have no labels. Raises DataError for a copy whose lists are missing or damaged.
     """
-    tree = file_tree(path, MARKER)
+    place = place_of(path, MARKER, ARCHIVE)
+    tree = None if place is None else file_tree(place, MARKER)
     if tree is None:
         raise DataError(f"{path} has no {MARKER}: it is no copy of Tiny ImageNet. Fetch it again, or rename it.")
     wnids = tuple(sorted(tree.text(MARKER).split()))
