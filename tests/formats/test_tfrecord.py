@@ -73,9 +73,10 @@ def test_a_tfds_folder_names_its_classes(tmp_path: Path) -> None:
         tfrecord.is_at(tmp_path / "tiny")
 
 
-def test_names_of_a_feature_with_a_path(tmp_path: Path) -> None:
+@pytest.mark.parametrize("mark", "-.")
+def test_names_of_a_feature_with_a_path(tmp_path: Path, mark: str) -> None:
     write_tfrecord(tmp_path / "train-00000-of-00001", [slim(0, 0), slim(1, 1)])
-    (tmp_path / "image-class-label.labels.txt").write_text("tench\nhen\n")
+    (tmp_path / f"image{mark}class{mark}label.labels.txt").write_text("tench\nhen\n")
     assert read(tmp_path).labels == ["tench", "hen"]
 
 

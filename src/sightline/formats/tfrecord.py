@@ -248,10 +248,11 @@ def _raw(shapes: Sequence[tuple[int, ...]]) -> dict[str, Any]:
 def _class_names(folder: Path, label: str | None) -> list[str]:
     """Names of integer labels, one in a line of `LABEL.labels.txt`, as TFDS writes them; empty without that file.
 
-    A feature called `image/class/label` has them in `image-class-label.labels.txt`.
+    Those of `image/class/label` lie in `image-class-label.labels.txt`, or with dots where its name was not nested.
     """
-    file = folder / f"{(label or '').replace('/', '-')}.labels.txt"
-    if label is None or not file.is_file():
+    files = [] if label is None else [folder / f"{label.replace('/', mark)}.labels.txt" for mark in "-."]
+    file = next((f for f in files if f.is_file()), None)
+    if label is None or file is None:
         return []
     try:
         names = [line.strip() for line in file.read_text("utf-8").splitlines()]
