@@ -212,8 +212,11 @@ def test_sparse_files_are_rows_with_a_reason(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["a.tar.gz", "a.tgz", "a.tar.xz", "a.TAR.BZ2"])
 def test_compressed_tars_are_refused_with_advice(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"\x1f\x8b")
-    with pytest.raises(DataError, match="Decompress it"):
-        sl.index(tmp_path / name)
+    for path in (tmp_path / name, tmp_path):
+        with pytest.raises(DataError, match="Decompress it"):
+            sl.index(path)
+    write_files(tmp_path, PHOTOS)
+    assert len(sl.index(tmp_path)) == len(PHOTOS)
 
 
 def test_a_tar_is_known_without_its_suffix(tmp_path: Path) -> None:

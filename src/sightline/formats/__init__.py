@@ -51,7 +51,7 @@ def detect(path: Path) -> Format:
         if layout.is_at(path):
             return layout
     raise DataError(
-        f"{path} is not a source Sightline reads. Wanted: a folder with one folder for each class, a tar or zip of such "
-        "folders, WebDataset shards, MNIST's IDX files, Parquet, TFRecord, LMDB or HDF5 with images, or a CSV or "
+        f"{path} is not a source Sightline reads. Wanted: a folder with one folder for each class, a tar or zip of "
+        "such folders, WebDataset shards, MNIST's IDX files, Parquet, TFRecord, LMDB or HDF5 with images, or a CSV or "
         "Parquet table with the columns path and label."
     )

@@ -31,7 +31,7 @@ class Archive:
     """Under their tidied names."""
 
 
-def archives_in(folder: Path, suffix: str) -> list[Path]:
+def archives_in(folder: Path, suffix: str | tuple[str, ...]) -> list[Path]:
     """Archives that a folder consists of, in byte order: at its top, or in folders for the splits.
 
     Empty where it holds other folders too: an archive beside its unpacked tree is only where that came from.
@@ -45,7 +45,7 @@ def archives_in(folder: Path, suffix: str) -> list[Path]:
     return [] if any(deeper for _, deeper in below) else [file for found, _ in below for file in found]
 
 
-def _entries(folder: Path, suffix: str) -> tuple[list[Path], list[Path]]:
+def _entries(folder: Path, suffix: str | tuple[str, ...]) -> tuple[list[Path], list[Path]]:
     files, folders = [], []
     try:
         with os.scandir(folder) as entries:

@@ -5,12 +5,14 @@ Nothing is unpacked. A tar counts as a folder of its own name, so that the sampl
 
 from __future__ import annotations
 
+import os
 import posixpath
 from collections.abc import Iterable
 from pathlib import Path
 
 from sightline.errors import DataError
 from sightline.formats.archived_folders import Archive, archives_in, listing_of
+from sightline.formats.class_tree import is_hidden
 from sightline.formats.listing import Attributes, Format, Listing
 from sightline.formats.members import Members, tidied
 from sightline.formats.tar_headers import Entry, PlainRun, scan
@@ -37,8 +39,15 @@ def is_tar(path: Path) -> bool:
 
 
 def is_at(path: Path) -> bool:
-    """Whether `path` is a tar, or a folder of tars that hold the samples."""
-    return is_tar(path) if path.is_file() else bool(archives_in(path, SUFFIX))
+    """Whether `path` is a tar, or a folder of tars that hold the samples. Raises DataError for compressed ones."""
+    if path.is_file():
+        return is_tar(path)
+    if archives_in(path, SUFFIX):
+        return True
+    compressed = archives_in(path, _COMPRESSED)
+    if compressed and len(compressed) == sum(not is_hidden(name) for name in os.listdir(path)):
+        is_tar(compressed[0])  # says what to do
+    return False
 
 
 def read(path: Path, attributes: Attributes) -> Listing:
