@@ -81,7 +81,7 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cifar_batches, "FORMS", forms)
 
 
-def hundred_as_parquet(folder: Path) -> Path:
+def hundred_as_parquet(folder: Path, names: list[str] | None = None) -> Path:
     import pyarrow as pa
     import pyarrow.parquet as pq
     from PIL import Image
@@ -89,6 +89,9 @@ def hundred_as_parquet(folder: Path) -> Path:
     for split, (data, fine, coarse) in files.hundred().items():
         images = [{"bytes": encoded(Image.fromarray(files.pixels(row)), "PNG"), "path": None} for row in data]
         table = pa.table({"img": images, "fine_label": fine, "coarse_label": coarse})
+        if names is not None:
+            about = {"info": {"features": {"fine_label": {"names": names, "_type": "ClassLabel"}}}}
+            table = table.replace_schema_metadata({"huggingface": json.dumps(about)})
         (folder / "cifar100").mkdir(parents=True, exist_ok=True)
         pq.write_table(table, folder / "cifar100" / f"{split}-00000-of-00001.parquet", row_group_size=2)
     return folder
@@ -115,6 +118,17 @@ def test_every_form_of_cifar100_gives_fine_and_coarse(tmp_path: Path, form: str)
         np.testing.assert_array_equal(reader.pixels(i).values, image)
     # The same dataset in another form is the same table: splits and looks carry over.
     assert samples.digest == index(HUNDRED["binary"](tmp_path / "other")).digest
+
+
+@pytest.mark.usefixtures("_small")
+def test_names_of_the_hub(tmp_path: Path) -> None:
+    spelt = [name.replace("_", " ") for name in datasets("cifar100").class_ids]
+    samples = index(hundred_as_parquet(tmp_path / "hub", spelt))
+    assert samples.digest == index(HUNDRED["binary"](tmp_path / "other")).digest
+    official = list(datasets("cifar100").class_ids)
+    strange = hundred_as_parquet(tmp_path / "strange", [*official[:-1], "something", "else"])
+    with pytest.raises(DataError, match="'something', which is none of CIFAR-100's classes"):
+        index(strange)
 
 
 def test_a_study_keeps_the_coarse_labels(tmp_path: Path) -> None:

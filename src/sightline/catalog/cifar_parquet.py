@@ -32,6 +32,8 @@ def read(path: Path, attributes: Attributes) -> Listing:
         raise DataError(f"{path} has coarse labels beyond 0 … {len(names) - 1}; it is not CIFAR-100. Fetch it again.")
     ids = cifar.CIFAR100.class_ids
     known = {**{str(i): name for i, name in enumerate(ids)}, **{name: name for name in ids}}
+    if len(listing.class_ids) == len(ids):  # the hub's names, which may be spelt in another way, in the same order
+        known |= dict(zip(listing.class_ids, ids, strict=True))
     strange = sorted({label for label in listing.labels if label is not None and label not in known})
     if strange:
         raise DataError(f"{path} has the label {strange[0]!r}, which is none of CIFAR-100's classes. Fetch it again.")
