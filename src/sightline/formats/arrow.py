@@ -50,14 +50,18 @@ def _files(path: Path) -> list[Path]:
         return [path] if path.suffix in _SUFFIXES else []
     if not path.is_dir():
         return []
-    folders = [path, *(f for f in entries_of(path)[1] if split_in(f.name))]
+    folders = [path, *(f for f in entries_of(path, _is_named)[1] if split_in(f.name))]
     found = [files for folder in folders if (files := _of_folder(folder))]
     return found[0] if found and found[0][0].parent == path else [f for files in found for f in files]
 
 
+def _is_named(name: str) -> bool:
+    return name.endswith(_SUFFIXES)
+
+
 def _of_folder(folder: Path) -> list[Path]:
     if not (folder / STATE).is_file():
-        return [f for f in entries_of(folder)[0] if f.suffix in _SUFFIXES]
+        return entries_of(folder, _is_named)[0]
     state = read_json(folder / STATE)
     listed = state.get("_data_files")
     if not isinstance(listed, list):

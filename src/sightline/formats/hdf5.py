@@ -30,7 +30,7 @@ Dataset = Any
 
 def is_at(path: Path) -> bool:
     """Whether a path is, or the top of a folder holds, HDF5 files; a folder with class folders beside them is not."""
-    return bool(_files(path)) and not (path.is_dir() and entries_of(path)[1])
+    return bool(_files(path)) and not (path.is_dir() and entries_of(path, _is_named)[1])
 
 
 def read(path: Path, attributes: Attributes) -> Listing:
@@ -69,8 +69,12 @@ FORMAT = Format(name="HDF5", is_at=is_at, read=read, has_columns=True)
 
 
 def _files(path: Path) -> list[Path]:
-    files = [path] if path.is_file() else entries_of(path)[0] if path.is_dir() else []
-    return [f for f in files if f.suffix.lower() in SUFFIXES and _is_hdf5(f)]
+    files = [path] if path.is_file() else entries_of(path, _is_named)[0] if path.is_dir() else []
+    return [f for f in files if _is_named(f.name) and _is_hdf5(f)]
+
+
+def _is_named(name: str) -> bool:
+    return name.lower().endswith(SUFFIXES)
 
 
 def _is_hdf5(file: Path) -> bool:

@@ -63,9 +63,9 @@ def _files(path: Path) -> list[Path]:
         return []
     if (path / DATA).is_file():
         return [path / DATA] if is_database(path / DATA) else []
-    files, folders = entries_of(path)
+    files, folders = entries_of(path, lambda name: name.endswith(_SUFFIXES))
     inside = [f / DATA for f in folders if split_in(f.name) and (f / DATA).is_file()]
-    return [f for f in (*(f for f in files if f.suffix in _SUFFIXES), *inside) if is_database(f)]
+    return [f for f in (*files, *inside) if is_database(f)]
 
 
 def _records(file: Path, root: Path) -> Records:

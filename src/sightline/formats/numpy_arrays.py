@@ -39,7 +39,7 @@ def is_at(path: Path) -> bool:
     try:
         return any(pairs for _, pairs in _found(path))
     except DataError:
-        if path.is_dir() and entries_of(path)[1]:
+        if path.is_dir() and entries_of(path, _is_named)[1]:
             return False  # somebody's other arrays beside class folders
         raise
 
@@ -75,17 +75,22 @@ def _found(path: Path) -> _Found:
         if path.suffix != ".npy":
             return []
         wanted = role_of(path.stem).rest
-        beside = [f for f in entries_of(path.parent)[0] if f.suffix == ".npy" and role_of(f.stem).rest == wanted]
+        files = entries_of(path.parent, _is_named)[0]
+        beside = [f for f in files if f.suffix == ".npy" and role_of(f.stem).rest == wanted]
         return [_of_npy(beside)]
     if not path.is_dir():
         return []
-    files = entries_of(path)[0]
+    files = entries_of(path, _is_named)[0]
     found = [_of_npy([f for f in files if f.suffix == ".npy"]), *(_of_npz(f) for f in files if f.suffix == ".npz")]
     found = [(arrays, pairs) for arrays, pairs in found if pairs]
     if len(found) > 1 and any(split_in(_file(f).name) is None for f in found):
         names = ", ".join(_file(f).name for f in found)
         raise DataError(f"{path} holds arrays in several files ({names}), and not each names a split. Give one.")
     return found
+
+
+def _is_named(name: str) -> bool:
+    return name.endswith((".npy", ".npz"))
 
 
 def _file(found: tuple[dict[str, _Place], list[Pair]]) -> Path:

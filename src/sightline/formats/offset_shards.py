@@ -86,7 +86,8 @@ def indexes_of(path: Path, words: Sequence[bytes]) -> list[Path]:
     """
     if not path.is_dir():
         return []
-    folders = [path] if (path / INDEX).is_file() else [f for f in entries_of(path)[1] if split_in(f.name)]
+    is_here = (path / INDEX).is_file()
+    folders = [path] if is_here else [f for f in entries_of(path, lambda _: False)[1] if split_in(f.name)]
     return [f / INDEX for f in folders if (f / INDEX).is_file() and _speaks_of(f / INDEX, words)]
 
 

@@ -109,29 +109,36 @@ def split_in(name: str) -> str | None:
     return found.pop() if len(found) == 1 else None
 
 
-def files_of(path: Path, is_one: Callable[[Path], bool]) -> list[Path]:
-    """The file itself, or those of a kind in a folder, else in its folders that are named for a split; byte order."""
+def files_of(path: Path, is_one: Callable[[Path], bool], is_named: Callable[[str], bool] | None = None) -> list[Path]:
+    """The file itself, or those of a kind in a folder, else in its folders that are named for a split; byte order.
+
+    Every layout asks this of every source: `is_named` passes over most of a million files by their names.
+    """
     if not path.is_dir():
         return [path] if path.is_file() and is_one(path) else []
-    files, folders = entries_of(path)
+    files, folders = entries_of(path, is_named)
     found = [f for f in files if is_one(f)]
     if found:
         return found
-    return [f for folder in folders if split_in(folder.name) for f in entries_of(folder)[0] if is_one(f)]
+    return [f for folder in folders if split_in(folder.name) for f in entries_of(folder, is_named)[0] if is_one(f)]
 
 
-def entries_of(folder: Path) -> tuple[list[Path], list[Path]]:
-    """Files and folders directly in a folder, in byte order, hidden ones left out."""
-    files: list[Path] = []
-    folders: list[Path] = []
+def entries_of(folder: Path, is_named: Callable[[str], bool] | None = None) -> tuple[list[Path], list[Path]]:
+    """Files with the names wanted, and folders, directly in a folder, in byte order, hidden ones left out."""
+    files: list[str] = []
+    folders: list[str] = []
     try:
         with os.scandir(folder) as entries:
-            for entry in sorted(entries, key=lambda e: os.fsencode(e.name)):
-                if not entry.name.startswith("."):
-                    (folders if entry.is_dir() else files).append(Path(entry.path))
+            for entry in entries:
+                if entry.name.startswith("."):
+                    continue
+                if entry.is_dir():
+                    folders.append(entry.name)
+                elif is_named is None or is_named(entry.name):
+                    files.append(entry.name)
     except OSError as e:
         raise DataError(f"{folder} cannot be listed: {e.strerror}. Fix its permissions.") from None
-    return files, folders
+    return [folder / n for n in sorted(files, key=os.fsencode)], [folder / n for n in sorted(folders, key=os.fsencode)]
 
 
 def split_of_shard(file: Path, root: Path) -> str | None:

@@ -173,14 +173,18 @@ def _masked(crc: int) -> int:
 
 def _shards(path: Path) -> list[Path]:
     """TFRecord files of a folder, of its folders for splits, or of the one version in it (as TFDS lays them out)."""
-    found = files_of(path, _is_shard)
+    found = files_of(path, _is_shard, _is_named)
     if found or not path.is_dir():
         return found
-    versions = [f for f in entries_of(path)[1] if _VERSION.fullmatch(f.name)]
-    filled = [f for f in versions if files_of(f, _is_shard)]
+    versions = [f for f in entries_of(path, _is_named)[1] if _VERSION.fullmatch(f.name)]
+    filled = [f for f in versions if files_of(f, _is_shard, _is_named)]
     if len(filled) > 1:
         raise DataError(f"{path} holds several versions ({', '.join(f.name for f in filled)}). Give one of them.")
-    return files_of(filled[0], _is_shard) if filled else []
+    return files_of(filled[0], _is_shard, _is_named) if filled else []
+
+
+def _is_named(name: str) -> bool:
+    return ".tfrec" in name or "-of-" in name
 
 
 def _is_shard(file: Path) -> bool:
