@@ -161,6 +161,17 @@ def test_a_packed_study_can_go_on_to_other_tools(photo_folder: Path, tmp_path: P
     assert back.digest == source.digest
 
 
+def test_from_one_layout_to_the_next_nothing_is_lost(photo_folder: Path, tmp_path: Path) -> None:
+    source = sl.index(photo_folder, limit=0.3).hashed()
+    samples = source
+    for to in FOLDERS:
+        needed(to)
+        sl.convert(samples, tmp_path / to, to=to)
+        samples = sl.index(tmp_path / to)
+    assert samples.digest == source.digest
+    assert samples.hashed().column("content_sha256") == source.column("content_sha256")
+
+
 def test_lossy_encoding_goes_through_packed(photo_folder: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="convert STUDY --to packed SMALLER, then"):
         sl.convert(sl.index(photo_folder, limit=0.2), tmp_path / "out", to="parquet", quality=80)

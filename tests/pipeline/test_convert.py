@@ -48,6 +48,24 @@ def test_what_the_command_says(study: Path, tmp_path: Path, capsys: pytest.Captu
     assert facts["wrote"] == str(tmp_path / "small")
 
 
+def test_what_the_command_says_of_a_folder_for_other_tools(
+    study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert cli.main(["convert", str(study), "--to", "parquet", str(out)]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].startswith("convert   80 images · 80 copied · 0.1 MB in 3 shards, 1.00 of before")
+    digest = sl.Study.open(study).read_samples().digest
+    assert said[1] == f"wrote {out} · {digest[:12]}"
+    assert cli.main(["convert", str(study), "--to", "class-folders", str(tmp_path / "folders"), "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert (facts["to"], facts["copied"], facts["shards"], facts["digest"]) == ("class-folders", 80, 0, digest)
+    verb("index")(str(out), tmp_path / "again")
+    verb("split")(tmp_path / "again")
+    old, new = (sl.Splits.read(sl.Study.open(home).splits_path) for home in (study, tmp_path / "again"))
+    assert new.digest == old.digest
+
+
 def test_mistakes_are_messages(study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = str(tmp_path / "out")
     for arguments, said in (
@@ -56,6 +74,7 @@ def test_mistakes_are_messages(study: Path, tmp_path: Path, capsys: pytest.Captu
         ([str(study), out, "--to", "packed", "--quality", "101"], "from 1 to 100, got 101"),
         ([str(study), str(study), "--to", "packed"], "overwrites nothing"),
         ([str(tmp_path), out, "--to", "packed"], "is not a study"),
+        ([str(study), out, "--to", "mds", "--max-side", "9"], "--quality and --max-side go with packed"),
     ):
         assert cli.main(["convert", *arguments]) == 2
         assert said in capsys.readouterr().err

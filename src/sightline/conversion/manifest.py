@@ -61,7 +61,7 @@ class Manifest:
         self._rows.writerow([row.get(name) for name in self._columns])
 
     def finish(self) -> Mapping[str, str]:
-        """Complete the table."""
+        """Complete the table, and see that it and the images are on disk."""
         self._file.flush()
-        os.fsync(self._file.fileno())
+        os.sync()
         return {}
