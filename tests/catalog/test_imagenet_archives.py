@@ -146,6 +146,18 @@ def test_a_flat_val_folder_is_labelled_by_number(tmp_path: Path) -> None:
     assert_is_the_miniature(index(flat(tmp_path)))
 
 
+def test_the_unpacked_val_archive_alone(tmp_path: Path) -> None:
+    write_files(tmp_path, {val_name(n): VAL[n] for n in VAL})
+    samples = index(tmp_path)
+    assert samples.column("key") == [f"val/{val_name(n)}" for n in VAL]
+    assert samples.labels[:3].tolist() == [65, 970, 230]
+
+
+def test_a_table_beside_the_images_is_ones_own(tmp_path: Path) -> None:
+    write_files(flat(tmp_path), {"list.csv": f"path,label\nval/{val_name(1)},a\nval/{val_name(2)},b\n".encode()})
+    assert index(tmp_path).classes.ids == ("a", "b")
+
+
 def test_class_folders_for_both_splits(tmp_path: Path) -> None:
     """What the usual extraction script leaves: the class folder is not part of a val image's key."""
     all_classes(tmp_path / "train")

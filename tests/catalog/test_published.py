@@ -110,11 +110,11 @@ def listing_of(keys: list[str], labels: list[str | None], **known: Any) -> Listi
 
 def test_labels_that_disagree_stay_with_their_owner() -> None:
     """A few wrong labels are noted and kept; where most are, the numbers mean something else."""
-    keys = [f"{w}_1.JPEG" for w in WNIDS[:20]]
-    labels = [str(i) for i in range(20)]
-    one_wrong = as_imagenet(listing_of(keys, [*labels[:-1], "500"]))
+    keys = [f"{w}_1.JPEG" for w in WNIDS[::50]]
+    labels = [str(i) for i in range(0, 1_000, 50)]
+    one_wrong = as_imagenet(listing_of(keys, [*labels[:-1], "501"]))
     assert one_wrong is not None
-    assert one_wrong.labels[-1] == WNIDS[500]
+    assert one_wrong.labels[-1] == WNIDS[501]
     assert "1 labels are others than ImageNet's own" in one_wrong.notes[0]
     assert as_imagenet(listing_of(keys, labels[::-1])) is None
     assert as_imagenet(listing_of(keys, ["a"] * 20)) is None
@@ -128,6 +128,8 @@ def test_a_part_of_imagenet_is_ones_own(tmp_path: Path) -> None:
     assert as_published(every).dataset == "imagenet-1k"
     moved = listing_of(keys, [k[:9] for k in keys], class_ids=WNIDS, splits=["train", "val"])
     assert as_published(moved) is moved  # a division of one's own
+    ten = listing_of([f"{w}_1.JPEG" for w in WNIDS[:10]], [str(i) for i in range(10)])
+    assert as_published(ten) is ten
     photos = listing_of(["a/1.jpg", "b/1.jpg"], ["a", "b"])
     assert as_published(photos) is photos
 
@@ -259,3 +261,17 @@ def test_what_a_download_leaves(tmp_path: Path) -> None:
     fetched, unpacked = index(tmp_path / "fetched"), index(tmp_path / "unpacked")
     assert fetched.name == "imagenet-a"
     assert fetched.digest == unpacked.digest == index(tmp_path / "unpacked" / "imagenet-a").digest
+
+
+def test_a_folder_as_tensorflow_datasets_writes_it(tmp_path: Path) -> None:
+    """Labels 0 … 999 with the wnids as their names, file names in the records, and the name of a version."""
+    pytest.importorskip("google_crc32c")
+    from tests.formats.tf_records import write_tfrecord
+
+    folder = tmp_path / "imagenet2012" / "5.1.0"
+    for split, (names, images, labels) in train_and_val("sorted").items():
+        records = [{"image": image, "file_name": name.encode(), "label": label}
+                   for name, image, label in zip(names, images, labels, strict=True)]  # fmt: skip
+        write_tfrecord(folder / f"imagenet2012-{split}.tfrecord-00000-of-00001", records)
+    write_files(folder, {"label.labels.txt": "\n".join(WNIDS).encode()})
+    assert_is_the_miniature(index(tmp_path / "imagenet2012"))

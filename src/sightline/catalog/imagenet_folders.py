@@ -13,6 +13,7 @@ from sightline.catalog import devkit, voc
 from sightline.catalog.imagenet_names import DATASET, Named, named
 from sightline.catalog.label_data import IMAGENET_1K, listed
 from sightline.errors import DataError
+from sightline.formats import manifest
 from sightline.formats.class_tree import IMAGE_SUFFIXES, is_hidden, suffix_of
 from sightline.formats.listing import Attributes, Format, Listing
 from sightline.progress import track
@@ -64,16 +65,27 @@ def _data(path: Path) -> Path | None:
             return path / below
     if path.name == "CLS-LOC" and any((path / split).is_dir() for split in SPLITS):
         return path
-    if not (path / "val").is_dir():
-        return None
-    with os.scandir(path / "val") as entries:
+    is_flat = _begins_with_val(path / "val") or _begins_with_val(path)
+    # A table of paths and labels beside the images is somebody's own choice of them.
+    return path if is_flat and not manifest.is_at(path) else None
+
+
+def _begins_with_val(folder: Path) -> bool:
+    """Whether a folder has files, and the first that is met is a val image."""
+    if not folder.is_dir():
+        return False
+    with os.scandir(folder) as entries:
         first = next((e.name for e in entries if e.is_file() and not is_hidden(e.name)), "")
     found = named(first)
-    return path if found is not None and found.split == "val" else None
+    return found is not None and found.split == "val"
 
 
 def _images(data: Path, split: str) -> Iterator[tuple[str, Named]]:
     """Path below `data` and name of each image of a split. Raises DataError for one of another split or class."""
+    if split == "val" and not (data / split).is_dir() and _begins_with_val(data):
+        yield from ((name, _named(data, name, split)) for name in sorted(os.listdir(data))
+                    if suffix_of(name) in IMAGE_SUFFIXES and not is_hidden(name))  # fmt: skip
+        return
     if not (data / split).is_dir():
         return
     with os.scandir(data / split) as entries:

@@ -129,6 +129,8 @@ def _numbers(listing: Listing) -> list[int | None] | None:
     if listing.policy == "official" and len(listing.class_ids) in {1_000, 1_001}:
         position = {native: i for i, native in enumerate(listing.class_ids)}
         return [None if v is None else position.get(v) for v in listing.labels]
-    if all(v is None or v.isdecimal() for v in listing.labels):
-        return [None if v is None else int(v) for v in listing.labels]
-    return None
+    if not all(v is None or v.isdecimal() for v in listing.labels):
+        return None
+    numbers = [None if v is None else int(v) for v in listing.labels]
+    # The first ten classes numbered 0 … 9 are somebody's ten classes.
+    return numbers if max((n for n in numbers if n is not None), default=0) >= len(listed(IMAGENET_1K)) // 2 else None
