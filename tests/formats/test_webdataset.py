@@ -90,6 +90,20 @@ def test_json_tells_label_key_group_and_time(tmp_path: Path) -> None:
     assert found.times is not None
 
 
+def test_labels_are_numbers_or_text(tmp_path: Path) -> None:
+    labels = [b"007", b" 3\n", b"1_0", "für".encode(), b"", b"-1", b"9" * 30]
+    files = {f"x{i}.{s}": d for i, label in enumerate(labels) for s, d in (("jpg", jpeg(i)), ("cls", label))}
+    found = webdataset.read(write_tar(tmp_path / "a.tar", files), Attributes())
+    assert found.labels == ["7", "3", "1_0", "für", None, None, "9" * 30]
+
+
+def test_class_names_that_are_no_text_are_refused(tmp_path: Path) -> None:
+    write_tar(tmp_path / "train-0.tar", ONE)
+    (tmp_path / "classes.txt").write_bytes(b"\xff\xfe\xff")
+    with pytest.raises(DataError, match="one class name in a line"):
+        webdataset.read(tmp_path, Attributes())
+
+
 def test_dots_hide_files_and_tear_names(tmp_path: Path) -> None:
     found = webdataset.read(
         shard(tmp_path / "a.tar", {

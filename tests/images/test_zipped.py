@@ -6,11 +6,16 @@ import shutil
 import struct
 import subprocess
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import sightline as sl
+from sightline.errors import DataError, DecodeError
+from sightline.formats.zip_folders import members_of
 from sightline.images.containers import Reference, zipped
 from tests.archives import write_zip
 from tests.sources import jpeg
@@ -196,3 +201,26 @@ def test_links_in_zips_are_rows(tmp_path: Path) -> None:
         archive.writestr(info, "../../etc/passwd")
     samples = sl.index(path)
     assert "symbolic link" in samples.column("reason")[samples.column("key").index("a/link.jpg")]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 1 << 16), st.integers(0, 255)), min_size=1, max_size=5), st.booleans())
+def test_any_damage_is_an_error_a_row_or_harmless(
+    tmp_path_factory: pytest.TempPathFactory, changes: list[tuple[int, int]], is_at_end: bool
+) -> None:
+    files = {n: d[:40] for n, d in PHOTOS.items()}
+    path = write_zip(tmp_path_factory.mktemp("zip") / "a.zip", files, zipfile.ZIP_DEFLATED)
+    data = bytearray(path.read_bytes())
+    for at, value in changes:
+        data[-(at % 300) - 1 if is_at_end else at % len(data)] = value
+    path.write_bytes(data)
+    try:
+        members = members_of(path)
+    except DataError:
+        return
+    reader = zipped.Zipped()
+    for i in set(range(len(members))) - set(members.reasons):
+        place = Reference(str(path), None, members.offsets[i], members.lengths[i], None, None, None, None)
+        with suppress(DecodeError):
+            if members.container(i) == "zip.compressed":
+                assert reader.payload(place) in files.values()

@@ -34,14 +34,20 @@ def is_tar(path: Path) -> bool:
         )
     if path.suffix.lower() == SUFFIX:
         return True
-    with path.open("rb") as f:
-        return f.read(_MAGIC_AT + len(_MAGIC)).endswith(_MAGIC) and f.tell() == _MAGIC_AT + len(_MAGIC)
+    try:
+        with path.open("rb") as f:
+            head = f.read(_MAGIC_AT + len(_MAGIC))
+    except OSError:
+        return False  # whoever reads it will say why it cannot be
+    return head[_MAGIC_AT:] == _MAGIC
 
 
 def is_at(path: Path) -> bool:
     """Whether `path` is a tar, or a folder of tars that hold the samples. Raises DataError for compressed ones."""
     if path.is_file():
         return is_tar(path)
+    if not path.is_dir():
+        return False
     if archives_in(path, SUFFIX):
         return True
     compressed = archives_in(path, _COMPRESSED)

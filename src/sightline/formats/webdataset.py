@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -64,7 +65,9 @@ FORMAT = Format(name="WebDataset", is_at=is_at, read=read, has_columns=True)
 
 
 def _shards(path: Path) -> list[Path]:
-    return files_of(path, lambda f: f.suffix.lower() == SUFFIX) if path.is_dir() or is_tar(path) else []
+    if path.is_dir():
+        return files_of(path, lambda f: f.suffix.lower() == SUFFIX)
+    return [path] if path.is_file() and is_tar(path) else []
 
 
 def _has_labels_beside(shard: Path) -> bool:
@@ -174,10 +177,7 @@ def _label(data: bytes) -> str | None:
         text = data.decode().strip()
     except UnicodeDecodeError:
         return None
-    try:
-        return str(int(text))
-    except ValueError:
-        return text
+    return str(int(text)) if re.fullmatch(r"[+-]?[0-9]{1,18}", text) else text
 
 
 def _told(root: Path, shards: Sequence[Path]) -> tuple[dict[str, str], list[str]]:
@@ -203,7 +203,12 @@ def _told(root: Path, shards: Sequence[Path]) -> tuple[dict[str, str], list[str]
 def _class_names(root: Path) -> list[str]:
     for name in CLASS_NAMES:
         if (root / name).is_file():
-            return [line.strip() for line in (root / name).read_text("utf-8").splitlines() if line.strip()]
+            try:
+                text = (root / name).read_text("utf-8-sig")
+            except (OSError, UnicodeDecodeError) as e:
+                wanted = "Wanted: one class name in a line, UTF-8."
+                raise DataError(f"{root / name} cannot be read ({e}). {wanted}") from None
+            return [line.strip() for line in text.splitlines() if line.strip()]
     return []
 
 

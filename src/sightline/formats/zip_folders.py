@@ -29,10 +29,13 @@ def is_at(path: Path) -> bool:
     """Whether `path` is a zip, or a folder of zips that hold the samples. Raises DataError for a damaged one."""
     if path.is_dir():
         return bool(archives_in(path, SUFFIX))
-    if path.suffix.lower() == SUFFIX:
-        return True
-    with path.open("rb") as f:
-        return path.suffix == "" and f.read(4) == b"PK\3\4"
+    if path.suffix.lower() == SUFFIX or path.suffix or not path.is_file():
+        return path.suffix.lower() == SUFFIX
+    try:
+        with path.open("rb") as f:
+            return f.read(4) == b"PK\3\4"
+    except OSError:
+        return False  # whoever reads it will say why it cannot be
 
 
 def read(path: Path, attributes: Attributes) -> Listing:
@@ -52,7 +55,7 @@ def members_of(path: Path) -> Members:
         with zipfile.ZipFile(path) as archive:
             infos = archive.infolist()
             start = archive.start_dir
-    except (zipfile.BadZipFile, NotImplementedError, struct.error, ValueError, OSError) as e:
+    except (zipfile.BadZipFile, NotImplementedError, struct.error, ValueError, OverflowError, OSError) as e:
         raise DataError(f"{path} is not a readable zip file ({e}): cut off, or damaged. Fetch it again.") from None
     found = Members(containers=[])
     guessed = 0
