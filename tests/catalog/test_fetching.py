@@ -7,6 +7,7 @@ import dataclasses
 import hashlib
 import http.server
 import json
+import tempfile
 import threading
 import urllib.request
 from collections.abc import Iterator
@@ -15,6 +16,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from sightline.catalog import datasets, fetching
 from sightline.catalog.card import Card, PublishedFile
@@ -30,7 +33,8 @@ class Site(http.server.BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     requests: ClassVar[list[tuple[str, str | None]]] = []
-    breaks: ClassVar[int] = 0
+    breaks: ClassVar[list[int]] = []
+    """After how many bytes each of the next connections ends."""
     tag: ClassVar[str] = '"one"'
 
     def log_message(self, *_: Any) -> None:
@@ -72,9 +76,8 @@ class Site(http.server.BaseHTTPRequestHandler):
         else:
             self.send_header("Content-Length", str(len(data) - start))
         self.end_headers()
-        if Site.breaks > 0:
-            Site.breaks -= 1
-            self.wfile.write(data[start : start + 1_200_000])
+        if Site.breaks:
+            self.wfile.write(data[start : start + Site.breaks.pop(0)])
             self.close_connection = True
             return
         self.wfile.write(data[start:])
@@ -97,7 +100,7 @@ def site() -> Iterator[str]:
 
 @pytest.fixture(autouse=True)
 def _anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    Site.requests, Site.breaks, Site.tag = [], 0, '"one"'
+    Site.requests, Site.breaks, Site.tag = [], [], '"one"'
     monkeypatch.setattr(fetching, "WAIT_S", 0.0)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
 
@@ -137,20 +140,36 @@ def test_what_is_there_is_checked_and_kept(site: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", ["/file", "/chunked"])
 def test_a_broken_connection_is_taken_up_where_it_broke(site: str, tmp_path: Path, path: str) -> None:
-    Site.breaks = 2
+    Site.breaks = [1_200_000] * 2
     fetch(one(site, path), tmp_path)
     assert (tmp_path / "sub/data.bin").read_bytes() == DATA
     assert [asked for _, asked in Site.requests] == [None, "bytes=1200000-", "bytes=2400000-"]
 
 
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(breaks=st.lists(st.integers(0, len(DATA)), max_size=7), path=st.sampled_from(["/file", "/chunked", "/norange"]))
+def test_wherever_it_breaks_the_file_is_whole_or_not_there(site: str, breaks: list[int], path: str) -> None:
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        Site.breaks = list(breaks)
+        for _ in range(3):
+            try:
+                fetch(one(site, path), folder)
+                break
+            except DataError:
+                assert "sub/data.bin" not in left_in(folder)
+        assert (folder / "sub/data.bin").read_bytes() == DATA
+        assert left_in(folder) == ["sub/data.bin"]
+
+
 def interrupted(site: str, folder: Path, path: str) -> None:
-    Site.breaks = fetching.ATTEMPTS * 2
+    Site.breaks = [1_200_000]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fetching, "ATTEMPTS", 1)
         with pytest.raises(DataError, match=r"ended too early, 1 times\. 1,200,000 bytes are kept"):
             fetch(one(site, path), folder)
     assert "sub/data.bin" not in left_in(folder)
-    Site.breaks = 0
+    assert Site.breaks == []
     Site.requests.clear()
 
 

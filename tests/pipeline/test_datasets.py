@@ -56,6 +56,8 @@ def test_a_name_is_fetched_and_then_a_source(tmp_path: Path, capsys: pytest.Capt
     assert "licence: no licence file; research use" in out
     assert "next: sightline run data/cifar10 STUDY" in out
     assert len(index(tmp_path / "data" / "cifar10")) == 18
+    assert cli.main(["index", "cifar10", "study"]) == 2  # found by its name, but 18 images are not what it promises
+    assert "are not that dataset" in capsys.readouterr().err
     assert cli.main(["datasets", "cifar10", "--fetch"]) == 0
     assert "all there, checked" in capsys.readouterr().out
     assert cli.main(["datasets"]) == 0
