@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sightline.catalog import label_data
 from sightline.catalog.label_maps import BACKGROUND, SPACES, LabelMap, label_map, label_space, map_by_id
@@ -86,6 +88,15 @@ def test_many_to_one_is_said() -> None:
         found.inverted().single()
     assert repr(found) == "x → y: 2 of 3 classes, to 2"
     assert map_by_id("x", ("a", "b"), "y", ("b",)).targets == ((), (0,))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.permutations("abcdefgh"), st.permutations("cdefghij"))
+def test_a_map_by_id_finds_equal_ids_and_nothing_else(source: list[str], target: list[str]) -> None:
+    found = map_by_id("x", source, "y", target)
+    for i, native in enumerate(source):
+        assert [target[j] for j in found.targets[i]] == ([native] if native in target else [])
+    assert found.inverted() == map_by_id("y", target, "x", source)
 
 
 def test_an_unknown_space() -> None:

@@ -12,10 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import sightline as sl
 from sightline.catalog import label_data
 from sightline.catalog.imagenet_names import as_imagenet, named
 from sightline.catalog.label_maps import label_space
 from sightline.catalog.published import as_published
+from sightline.errors import DataError
 from sightline.formats import Listing
 from sightline.indexing import index
 from tests.catalog.imagenet_sources import (
@@ -66,6 +68,7 @@ def test_hub_parquet(tmp_path: Path) -> None:
         paths = [f"{n.removesuffix('.JPEG')}_{w}.JPEG" for n, w in zip(names, wnids, strict=True)]
         write_hub(tmp_path / f"data/{split}-00000-of-00002.parquet", images, labels, paths=paths)
     assert_is_the_miniature(index(tmp_path))
+    assert not index(tmp_path).notes
     write_hub(tmp_path / "data/test-00000-of-00001.parquet", [jpeg(9)], [-1], paths=["ILSVRC2012_test_00000001.JPEG"])
     samples = index(tmp_path)
     assert samples.column("key")[-1] == "test/ILSVRC2012_test_00000001.JPEG"
@@ -118,6 +121,19 @@ def test_labels_that_disagree_stay_with_their_owner() -> None:
     assert "1 labels are others than ImageNet's own" in one_wrong.notes[0]
     assert as_imagenet(listing_of(keys, labels[::-1])) is None
     assert as_imagenet(listing_of(keys, ["a"] * 20)) is None
+
+
+def test_names_in_the_place_of_numbers() -> None:
+    """Hubs name the classes in the order of the sorted wnids; the names themselves are no keys."""
+    names = tuple(f"name {i}" for i in range(1_000))
+    keys = [f"{w}_1_{w}.JPEG" for w in WNIDS[::100]]
+    found = as_imagenet(listing_of(keys, list(names[::100]), class_ids=names, policy="official"))
+    assert found is not None
+    assert found.labels == list(WNIDS[::100])
+    shifted = ("background", *names)
+    found = as_imagenet(listing_of(keys, list(names[::100]), class_ids=shifted, policy="official"))
+    assert found is not None
+    assert found.labels == list(WNIDS[::100])
 
 
 def test_a_part_of_imagenet_is_ones_own(tmp_path: Path) -> None:
@@ -175,6 +191,14 @@ def test_folders_of_wnids_keep_the_thousand_classes(tmp_path: Path, name: str, s
     assert any("800 of the 1,000 classes" in n for n in samples.notes) == (name != "imagenet-sketch")
     styles = {json.loads(e)["style"] for e in samples.column("extra") if e}
     assert styles == ({"cartoon"} if name == "imagenet-r" else set())
+
+
+def test_a_set_for_testing_is_sealed_whole(tmp_path: Path) -> None:
+    write_files(tmp_path, {f"{wnid}/0.1_x.jpg": jpeg(i) for i, wnid in enumerate(label_space("imagenet-a"))})
+    splits = sl.split(index(tmp_path))
+    assert len(splits.test) == 200
+    with pytest.raises(DataError, match="sealed"):
+        index(tmp_path).take(splits.test)
 
 
 @pytest.mark.parametrize("depth", [0, 1, 2])
