@@ -258,6 +258,13 @@ def test_files_that_number_classes_differently(val: Path) -> None:
         index(val)
 
 
+@pytest.mark.parametrize("odd", [[], {}, None, "1", [5, {"id": [], "name": 7}]])
+def test_licences_that_are_none(val: Path, odd: Any) -> None:
+    licensed = {**VAL, "licenses": odd, "images": [image(9, license=odd, flickr_url=odd)], "annotations": []}
+    write_files(val, {"annotations/instances_val2017.json": json.dumps(licensed).encode()})
+    assert "licence" not in json.loads(index(val).column("extra")[0])
+
+
 def test_an_unknown_view(val: Path) -> None:
     with pytest.raises(DataError, match=r"no view 'crop'.*#crops: one sample for each box"):
         index(f"{val}#crop")

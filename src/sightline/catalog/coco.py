@@ -29,7 +29,7 @@ MIN_SIDE = 16.0
 
 IMAGES = {"id": int, "file_name": str}
 INSTANCES = {"id": int, "image_id": int, "category_id": int, "bbox": list}
-CAPTIONS = {"image_id": int, "caption": str}
+CAPTIONS = {"id": int, "image_id": int, "caption": str}
 CATEGORIES = {"id": int, "name": str}
 CROWD = 1
 
@@ -152,7 +152,7 @@ class _Set:
         listed = sorted(records(document, "images", IMAGES, first), key=lambda image: image["id"])
         self.images: list[dict[str, Any]] = listed
         self.at = {image["id"]: i for i, image in enumerate(listed)}
-        self.licences = {v.get("id"): v.get("name") for v in document.get("licenses") or [] if isinstance(v, dict)}
+        self.licences = _licences(document.get("licenses"))
         self.categories: dict[int, str] = {}
         self.instances: list[list[dict[str, Any]]] | None = None
         self.captions: list[list[str]] | None = None
@@ -172,7 +172,7 @@ class _Set:
     def _by_image(self, items: list[dict[str, Any]], file: TextFile) -> list[list[dict[str, Any]]]:
         found: list[list[dict[str, Any]]] = [[] for _ in self.images]
         strays = 0
-        for item in sorted(items, key=lambda a: a.get("id", 0)):
+        for item in sorted(items, key=lambda a: a["id"]):
             if "category_id" in item and item["category_id"] not in self.categories:
                 raise DataError(f"{file}: annotation {item['id']} has the category {item['category_id']}, which is "
                                 "not among its categories.")  # fmt: skip
@@ -197,9 +197,10 @@ class _Set:
             columns={"extra": [self._extra(image) for image in self.images]}, notes=self.notes,
         )  # fmt: skip
 
-    def _extra(self, image: dict[str, Any], **more: Any) -> str:
-        licence = self.licences.get(image.get("license"))
-        return extra(licence=licence, flickr_url=image.get("flickr_url"), **more)
+    def _extra(self, image: dict[str, Any]) -> str:
+        number, page = image.get("license"), image.get("flickr_url")
+        licence = self.licences.get(number) if isinstance(number, int) else None
+        return extra(licence=licence, flickr_url=page if isinstance(page, str) else None)
 
     def presence(self, categories: list[int], is_exhaustive: bool) -> Listing:
         """The images, each with the classes of its instances; a crowd of a class is that class."""
@@ -243,6 +244,12 @@ class _Set:
                  *counted(small, f"boxes with a side below {MIN_SIDE:.0f} pixels left out"))  # fmt: skip
         return replace(listing, keys=keys, labels=[str(a["category_id"]) for a in chosen],
                        columns={**listing.columns, "crop": crops}, notes=notes)  # fmt: skip
+
+
+def _licences(listed: Any) -> dict[int, str]:
+    """Number → name of the licences that a file lists."""
+    known = [v for v in listed if isinstance(v, dict)] if isinstance(listed, list) else []
+    return {v["id"]: v["name"] for v in known if isinstance(v.get("id"), int) and isinstance(v.get("name"), str)}
 
 
 def _document(file: TextFile | None) -> dict[str, Any] | None:

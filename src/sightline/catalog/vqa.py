@@ -180,10 +180,11 @@ def _labels(annotation: dict[str, Any] | None, class_of: dict[str, int]) -> list
 
 def _extra(question: dict[str, Any], annotation: dict[str, Any] | None) -> str:
     known = annotation or {}
-    most_frequent = known.get("multiple_choice_answer")
+    most_frequent, kind = known.get("multiple_choice_answer"), known.get("question_type")
     return extra(
         question=clean(question["question"]), question_id=question["question_id"],
-        question_type=known.get("question_type"), answer_type=known.get("answer_type"), answers=known.get("answers"),
+        question_type=kind if isinstance(kind, str) else None, answer_type=known.get("answer_type"),
+        answers=known.get("answers"),
         most_frequent=None if most_frequent is None else normalised(most_frequent),
     )  # fmt: skip
 
