@@ -7,6 +7,7 @@ import zipfile
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
+from tokenize import TokenError
 from typing import IO, Any, NamedTuple
 
 import numpy as np
@@ -19,6 +20,8 @@ from sightline.formats.records import Records, entries_of, listing_of, split_in
 MAX_VALUES_BYTES = 1 << 30
 """Labels that take more are refused."""
 _LOCAL_HEAD = 30
+_NO_HEADER = (ValueError, EOFError, SyntaxError, TypeError, OverflowError, RecursionError, MemoryError, TokenError)
+"""NumPy reads a header as Python's literals, and tries damaged ones as those of Python 2."""
 
 
 class _Array(NamedTuple):
@@ -170,7 +173,7 @@ def _header(f: IO[bytes], source: str) -> tuple[np.dtype[Any], tuple[int, ...], 
         if version not in reads:
             raise ValueError(f"version {version}")
         shape, is_fortran, kind = reads[version](f)
-    except (ValueError, EOFError) as e:
+    except _NO_HEADER as e:
         raise DataError(f"{source} is no array that NumPy saved ({e}). Fetch it again.") from None
     if kind.hasobject:
         raise DataError(f"{source} holds Python objects, which are pickles and can run any program. Save it with a "
