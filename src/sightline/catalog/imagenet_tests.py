@@ -68,7 +68,7 @@ IMAGENET_A = Card(
     consent="none asked",
     removals="none known",
     biases="the mistakes of one network of 2015",
-    counts={"classes that have images": 200},
+    counts={"images as the paper counts them": 7_500, "classes that have images": 200},
     files=(
         PublishedFile(name="imagenet-a.tar", address=_HENDRYCKS + "imagenet-a.tar", num_bytes=687_552_512,
                       md5="c3e55429088dc681f30d81f4726b6595",
@@ -199,7 +199,10 @@ OBJECTNET = Card(
     consent="taken by paid people for this purpose",
     removals="none known",
     biases="objects, rotations and rooms were drawn at random to break what usually goes together",
-    counts={"classes that ImageNet-1k has too": 113, "classes of ImageNet-1k that these are": 125},
+    counts={
+        "images as the paper counts them": 50_000, "classes that ImageNet-1k has too": 113,
+        "classes of ImageNet-1k that these are": 125,
+    },
     files=(PublishedFile(name="objectnet-1.0.zip"),),
     gate="download it from objectnet.dev, where the password stands with the terms",
 )
