@@ -52,8 +52,12 @@ def index(
     attributes = Attributes(groups=(group,) if isinstance(group, str) else tuple(group), time=time, views=views)
     listing = _listing(given, attributes)
     card = catalog.recognise(listing) if listing.dataset is None else None
-    if card is None and listing.dataset is None and not (is_address(given) or Path(given).exists()):
-        raise DataError(f"The files found for {given!r} are not that dataset: sizes or labels differ from its card.")
+    found = card.name if card is not None else listing.dataset
+    if found != str(given) and not (is_address(given) or Path(given).exists()):
+        other = f" They are {found}." if found else ""
+        raise DataError(
+            f"The files found for {given!r} are not that dataset: sizes or labels differ from its card.{other}"
+        )
     labelled = _labelled(listing, card, Path(class_file) if class_file is not None else None)
     subset: dict[str, Any] = {}
     if classes is not None:

@@ -8,13 +8,14 @@ import hashlib
 import http.server
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from sightline import catalog, cli
 from sightline.catalog.card import PublishedFile
+from sightline.errors import DataError
 from sightline.indexing import index
 from tests.catalog import cifar_files as files
 
@@ -84,6 +85,16 @@ def test_facts_of_a_download(tmp_path: Path, capsys: pytest.CaptureFixture[str])
 def test_mistakes(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["datasets", *arguments]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_a_name_over_other_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shared_data: Callable[[str], Path]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "fashion-mnist").symlink_to(shared_data("mnist"), target_is_directory=True)
+    with pytest.raises(DataError, match=r"'fashion-mnist' are not that dataset.* They are mnist\."):
+        index("fashion-mnist")
 
 
 def test_a_list_says_how_each_is_had(capsys: pytest.CaptureFixture[str]) -> None:
