@@ -10,6 +10,7 @@ import io
 import os
 import struct
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import IO, Any
 
 import numpy as np
@@ -135,7 +136,13 @@ def jpeg_header(data: bytes) -> Header | None:
         return None
     if colorspace not in {"YCbCr", "Gray"} or height * width > MAX_PIXELS:
         return None
-    return Header("jpeg", width, height, "L" if colorspace == "Gray" else "RGB", 8, None)
+    return _jpeg_of(width, height, "L" if colorspace == "Gray" else "RGB")
+
+
+@lru_cache(1 << 16)
+def _jpeg_of(width: int, height: int, mode: str) -> Header:
+    # Of a million photographs many have the same size: one value for them all takes less memory and time.
+    return Header("jpeg", width, height, mode, 8, None)
 
 
 def decode(data: bytes) -> Pixels:
