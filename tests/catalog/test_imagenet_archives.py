@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -118,6 +119,16 @@ def test_a_damaged_development_kit(tmp_path: Path, files: dict[str, bytes], mess
 def test_an_archive_with_something_else(tmp_path: Path, name: str, members: dict[str, bytes], message: str) -> None:
     (tmp_path / name).write_bytes(tar_bytes(members))
     with pytest.raises(DataError, match=message):
+        index(tmp_path)
+
+
+def test_a_link_in_an_archive(tmp_path: Path) -> None:
+    """It would be an image that is missing unnoticed."""
+    with tarfile.open(tmp_path / "ILSVRC2012_img_val.tar", "w") as tar:
+        info = tarfile.TarInfo(val_name(1))
+        info.type, info.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        tar.addfile(info)
+    with pytest.raises(DataError, match="no plain file"):
         index(tmp_path)
 
 

@@ -115,9 +115,14 @@ def _add_flat(found: _Found, archive: Path, split: str) -> None:
 
 
 def files_in(archive: Path, start: int = 0, stop: int | None = None, title: str = "") -> Iterator[tuple[str, int, int]]:
-    """Name, first byte and size of each plain file of a tar, or of the tar inside one; the rest is passed over."""
+    """Name, first byte and size of each file of a tar, or of the tar inside one. Raises DataError for links."""
     for found in scan(archive, start, stop, title):
         if not isinstance(found, Entry):
             yield from zip(found.names, found.offsets, found.sizes, strict=True)
         elif found.kind == "file":
             yield found.name, found.offset, found.size
+        elif found.kind != "folder":
+            raise DataError(
+                f"{title or archive} has the member {found.name!r}, which is no plain file ({found.kind}); the published "
+                "archives have none such. Fetch it again."
+            )
