@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,7 @@ def saved(folder: Path, *files: Path) -> None:
 def test_a_saved_dataset_dict(tmp_path: Path) -> None:
     for part, stop in ((0, 4), (1, 5)):
         some = range(4 * part, stop)
-        paths: list[str | None] = [f"/home/me/{n + 5}.jpg" for n in some]
+        paths: list[str | None] = [f"/somewhere/{n + 5}.jpg" for n in some]
         file = tmp_path / f"train/data-{part:05d}-of-00002.arrow"
         write_arrow(file, [IMAGES[n] for n in some], [n % 2 for n in some], paths)
     saved(tmp_path / "train", *sorted((tmp_path / "train").iterdir()))
@@ -106,6 +107,23 @@ def test_a_stream_that_was_cut_between_two_batches(tmp_path: Path) -> None:
     file.write_bytes(file.read_bytes()[:-8])
     with pytest.raises(DataError, match="ends without its mark"):
         read(file)
+
+
+def _with_last_offset_beyond(file: Path, offsets: tuple[int, ...]) -> None:
+    data = bytearray(file.read_bytes())
+    place = data.index(struct.pack(f"<{len(offsets)}i", *offsets)) + 4 * len(offsets) - 4
+    data[place : place + 4] = struct.pack("<i", 1 << 30)
+    file.write_bytes(data)
+
+
+def test_offsets_beyond_the_file_are_not_followed(tmp_path: Path) -> None:
+    names = write_arrow(tmp_path / "names.arrow", IMAGES[:2], [0, 1], key=["first", "second"])
+    _with_last_offset_beyond(names, (0, 5, 11))
+    with pytest.raises(DataError, match="labels cannot be read"):
+        read(names)
+    images = write_arrow(tmp_path / "images.arrow", IMAGES[:2], [0, 1])
+    _with_last_offset_beyond(images, (0, len(IMAGES[0]), len(IMAGES[0] + IMAGES[1])))
+    assert set(index(images).column("status")) == {"unreadable"}
 
 
 def test_other_tables_are_left(tmp_path: Path) -> None:

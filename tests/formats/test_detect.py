@@ -9,8 +9,10 @@ import h5py
 import numpy as np
 import pytest
 
+from sightline.conversion import convert
 from sightline.errors import DataError
 from sightline.formats import FORMATS, detect
+from sightline.indexing import index
 from tests.archives import write_tar, write_zip
 from tests.formats.offset_shards import LEAF, tree, write_litdata, write_mds
 from tests.formats.test_arrow import write_arrow
@@ -86,7 +88,13 @@ def _zip(folder: Path) -> Path:
     return write_zip(folder / "photos.zip", {f"{c}/{i}.jpg": jpeg(i) for i, c in enumerate("abab")})
 
 
+def _converted(folder: Path) -> Path:
+    convert(index(_folders(folder.with_name("photos"))), folder, to="class-folders")
+    return folder
+
+
 MAKERS: dict[str, Callable[[Path], Path]] = {
+    "a converted folder": _converted,
     "IDX": _idx,
     "hub Parquet": _hub,
     "Arrow": _arrow,

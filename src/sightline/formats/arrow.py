@@ -108,10 +108,15 @@ def _records(file: Path, root: Path) -> tuple[Records, list[str]]:
     kind = schema.field(image).type
     small = [f.name for f in schema if f.name != image and is_small(f.type)]
     try:
+        for values in (b.column(n) for b in batches for n in small):
+            values.validate(full=True)  # offsets beyond the file would be read unseen
         columns: dict[str, list[Any]] = {n: [v for b in batches for v in b.column(n).to_pylist()] for n in small}
         if KEY[0] not in small and pa.types.is_struct(kind) and kind.get_field_index("path") >= 0:
             # Only the end of a path that leads through somebody's machine.
-            paths = [p for b in batches for p in b.column(image).field("path").to_pylist()]
+            found = [b.column(image).field("path") for b in batches]
+            for values in found:
+                values.validate(full=True)
+            paths = [p for values in found for p in values.to_pylist()]
             columns[KEY[0]] = [p.rpartition("/")[2] if p and p.startswith("/") else p for p in paths]
     except (pa.ArrowInvalid, UnicodeDecodeError) as e:
         raise DataError(f"{file} is damaged: its labels cannot be read ({e}). Fetch it again.") from None
