@@ -123,6 +123,6 @@ def files_in(archive: Path, start: int = 0, stop: int | None = None, title: str 
             yield found.name, found.offset, found.size
         elif found.kind != "folder":
             raise DataError(
-                f"{title or archive} has the member {found.name!r}, which is no plain file ({found.kind}); the published "
-                "archives have none such. Fetch it again."
+                f"{title or archive} has the member {found.name!r}, which is no plain file ({found.kind}); the "
+                "published archives have none such. Fetch it again."
             )
