@@ -120,7 +120,7 @@ def _versions(path: Path) -> list[Path]:
     if path.is_file():
         return [path] if _VERSION.fullmatch(path.name) else []
     for folder in (path, path / "datasets"):  # as the authors' repository has them
-        found = sorted(f for f in folder.glob("cifar10.1_v*_data.npy") if _VERSION.fullmatch(f.name))
+        found = [f for v in ("v4", "v6") if (f := folder / f"cifar10.1_{v}_data.npy").is_file()]
         if found:
             return found
     return []

@@ -13,13 +13,15 @@ from sightline.errors import DataError
 from sightline.formats import Attributes, Format, Listing, hub_parquet
 from sightline.samples import Classes
 
+NAMES = ("train-00000-of-00001.parquet", "test-00000-of-00001.parquet", "train.parquet", "test.parquet")
+
 
 def is_at(path: Path) -> bool:
     """Whether a path holds hub Parquet with CIFAR-100's two columns of labels."""
-    # At the top or in the hub's folder of that name; trees of a million images are not searched.
-    below = sorted([*path.glob("*.parquet"), *path.glob("cifar100/*.parquet")]) if path.is_dir() else [path]
-    is_named = bool(below) and below[0].suffix == ".parquet" and below[0].is_file()
-    return is_named and set(_schema(below[0])) >= {"fine_label", "coarse_label"} and hub_parquet.is_at(path)
+    # By the hub's own names, at the top or in its folder: a folder of a million files is not listed for this.
+    named = [path / below / name for below in ("", "cifar100") for name in NAMES] if path.is_dir() else [path]
+    file = next((f for f in named if f.suffix == ".parquet" and f.is_file()), None)
+    return file is not None and set(_schema(file)) >= {"fine_label", "coarse_label"} and hub_parquet.is_at(path)
 
 
 def read(path: Path, attributes: Attributes) -> Listing:
