@@ -66,7 +66,7 @@ FORMAT = Format(name="WebDataset", is_at=is_at, read=read, has_columns=True)
 
 def _shards(path: Path) -> list[Path]:
     if path.is_dir():
-        return files_of(path, lambda f: f.suffix.lower() == SUFFIX)
+        return files_of(path, lambda f: f.is_file(), lambda name: name.lower().endswith(SUFFIX))
     return [path] if path.is_file() and is_tar(path) else []
 
 
