@@ -47,7 +47,7 @@ def there_and_back(samples: SampleTable, out: Path, to: str) -> SampleTable:
 
 
 @pytest.mark.parametrize("to", FOLDERS)
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(named=st.dictionaries(odd_keys, rows, min_size=1, max_size=8), has_splits=st.booleans())
 def test_every_sample_comes_back_as_it_was(to: str, named: dict[str, Any], has_splits: bool) -> None:
     needed(to)
@@ -211,6 +211,14 @@ def test_a_full_disk_leaves_nothing(to: str, photo_folder: Path, tmp_path: Path)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert [p.name for p in tmp_path.iterdir()] == ["photos"]
+
+
+@pytest.mark.parametrize("to", ["class-folders", "manifest"])
+def test_single_files_are_synced_together(
+    to: str, photo_folder: Path, tmp_path: Path, synced: list[int]
+) -> None:
+    sl.convert(sl.index(photo_folder, limit=0.2), tmp_path / "out", to=to)
+    assert synced == [1]
 
 
 def test_a_folder_moves_and_its_test_is_the_same_test(photo_folder: Path, tmp_path: Path) -> None:

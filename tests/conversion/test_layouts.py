@@ -54,7 +54,7 @@ def test_a_layout_says_much_without_our_table(to: str, photos: SampleTable, tmp_
     if to in {"class-folders", "webdataset", "parquet", "tfrecord", "mds"}:
         names.append("key")
     assert sorted(zip(*map(back.column, names), strict=True)) == sorted(zip(*map(photos.column, names), strict=True))
-    if to in {"class-folders", "webdataset", "parquet", "manifest"}:
+    if to in {"class-folders", "webdataset", "parquet", "manifest", "tfrecord"}:
         assert back.classes.ids == photos.classes.ids
 
 

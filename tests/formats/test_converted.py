@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import sightline as sl
 from sightline.errors import DataError, VersionError
 from sightline.formats import detect
+from sightline.samples import table_from_rows
 from tests.sources import jpeg
 
 
@@ -81,4 +85,30 @@ def test_a_table_of_another_folder_is_refused(out: Path, photo_folder: Path, tmp
     shutil.copy(other / "sightline-classes.parquet", out)
     shutil.copy(other / "sightline.parquet", out)
     with pytest.raises(DataError, match=r"sightline\.parquet is not the table that sightline\.json was written with"):
+        sl.index(out)
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", '{"version": 1, "to": "mds"}', '{"to": 1, "samples": "", "files": {}}'])
+def test_a_description_of_other_things_is_refused(out: Path, text: str) -> None:
+    (out / "sightline.json").write_text(text)
+    with pytest.raises(DataError, match=r"is not what `convert` writes; wanted to, samples, files"):
+        sl.index(out)
+
+
+def test_a_table_of_other_things_is_refused(out: Path) -> None:
+    pq.write_table(pa.table({"a": [1]}), out / "sightline.parquet")
+    with pytest.raises(DataError, match="is no table that `convert` wrote"):
+        sl.index(out)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("path", "/etc/hostname"), ("path", "train/../../x.jpg"), ("container", "arrow")]
+)
+def test_a_table_leads_nowhere_else(photo_folder: Path, tmp_path: Path, field: str, value: str) -> None:
+    out = tmp_path / "out"
+    made = sl.convert(sl.index(photo_folder, limit=0.3), out, to="class-folders").samples
+    rows = made.table.to_pylist()
+    rows[3]["image"][field] = value
+    replace(made, table=table_from_rows(rows)).write(out / "sightline.parquet", out / "sightline-classes.parquet")
+    with pytest.raises(DataError, match=f"refers to {value!r}.* as no table of `convert` does"):
         sl.index(out)

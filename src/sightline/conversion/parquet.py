@@ -106,10 +106,11 @@ class _ParquetShard:
 
 def _found(written: mmap.mmap, payload: bytes, start: int) -> int:
     """Where a payload begins: behind its length, and behind the one before it or a page's header."""
-    wanted = len(payload).to_bytes(4, "little") + payload
-    at = written.find(wanted, start, start + PAGE_HEADER_BYTES + len(wanted))
-    assert at >= 0, "Parquet holds values of this encoding as they are"
-    return at + 4
+    beginning = len(payload).to_bytes(4, "little") + payload[:64]  # all of it: 0.6 ms more for 110 kB
+    at = written.find(beginning, start, start + PAGE_HEADER_BYTES + len(beginning)) + 4
+    assert at >= 4, "Parquet holds values of this encoding as they are"
+    assert written[at : at + len(payload)] == payload
+    return at
 
 
 def _schema(samples: SampleTable) -> pa.Schema:

@@ -23,6 +23,8 @@ SAMPLES = "sightline.parquet"
 CLASSES = "sightline-classes.parquet"
 OWN = (DESCRIPTION, SAMPLES, CLASSES)
 ROOT = "source"
+CONTAINERS = frozenset(["file", "tar", "parquet range", "tfrecord", "lmdb", "mds"])
+"""How the table calls the files that images are in; all but `file` are byte ranges."""
 
 _SHARDS = frozenset([".tar", ".parquet", ".tfrecord", ".mds", ".mdb"])
 _REFERENCE = ("path", "container", "member", "offset", "length")
@@ -40,16 +42,17 @@ def read(path: Path, attributes: Attributes) -> Listing:
 
     Raises DataError when shards went or changed, or images came, since: the table would tell of others.
     """
-    about = read_json(path / DESCRIPTION)
-    if about.get("version", 0) > VERSION:
-        raise VersionError(f"{path} was written by a newer version of Sightline. Upgrade: pip install -U sightline")
-    samples = SampleTable.read(path / SAMPLES, path / CLASSES)
+    about = _description(path)
+    try:
+        samples = SampleTable.read(path / SAMPLES, path / CLASSES)
+    except (KeyError, TypeError, ValueError) as e:
+        raise DataError(f"{path / SAMPLES} is no table that `convert` wrote ({e!r}). {_advice()}") from None
     if samples.digest != about["samples"]:
-        raise DataError(f"{path / SAMPLES} is not the table that {DESCRIPTION} was written with. Fetch the folder "
-                        f"again, or delete {', '.join(OWN)} to index it without them.")  # fmt: skip
+        raise DataError(f"{path / SAMPLES} is not the table that {DESCRIPTION} was written with. {_advice()}")
     table = samples.table
     images = table["image"].combine_chunks()
     paths = images.field("path").to_pylist()
+    _refuse_other_places(path, set(paths), set(images.field("container").to_pylist()))
     _refuse_changes(path, about["files"], {p for p in paths if p is not None})
     dataset = table["dataset"][0].as_py()
     ids = samples.classes.ids
@@ -70,6 +73,28 @@ def read(path: Path, attributes: Attributes) -> Listing:
 
 
 FORMAT = Format(name="a converted folder", is_at=is_at, read=read)
+
+
+def _description(folder: Path) -> dict[str, Any]:
+    about = read_json(folder / DESCRIPTION)
+    if isinstance(about, dict) and isinstance(about.get("version"), int) and about["version"] > VERSION:
+        raise VersionError(f"{folder} was written by a newer version of Sightline. Upgrade: pip install -U sightline")
+    kinds = {"to": str, "samples": str, "files": dict}
+    if not isinstance(about, dict) or any(not isinstance(about.get(name), kind) for name, kind in kinds.items()):
+        raise DataError(f"{folder / DESCRIPTION} is not what `convert` writes; wanted {', '.join(kinds)}. {_advice()}")
+    return about
+
+
+def _advice() -> str:
+    return f"Fetch the folder again, or delete {', '.join(OWN)} to index it without them."
+
+
+def _refuse_other_places(folder: Path, paths: set[str | None], containers: set[str | None]) -> None:
+    """Raise DataError for images that lie outside the folder, or in files that `convert` does not write."""
+    outside = [p for p in paths if p is not None and (p.startswith("/") or ".." in p.split("/") or "\0" in p)]
+    if outside or not containers <= CONTAINERS:
+        what = f"{outside[0]!r}, outside of it" if outside else f"{sorted(map(str, containers - CONTAINERS))[0]!r}"
+        raise DataError(f"{folder / SAMPLES} refers to {what}, as no table of `convert` does. {_advice()}")
 
 
 def _field(images: pa.StructArray, name: str) -> Any:
