@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
 import re
-import struct
-import zlib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -15,13 +12,21 @@ from typing import Any
 
 import numpy as np
 
-from sightline.catalog.annotations import OUTSIDE, clean, counted, extra, file_images, inside, label_of, repeated
+from sightline.catalog.annotations import (
+    OUTSIDE,
+    clean,
+    counted,
+    extra,
+    file_images,
+    inside,
+    label_of,
+    read_bytes,
+    repeated,
+)
 from sightline.catalog.emotic_card import EMOTIC
-from sightline.errors import DataError, MissingExtraError, did_you_mean
+from sightline.errors import DataError, did_you_mean
 from sightline.formats.listing import Attributes, Format, Listing
-
-MAX_BYTES = 256 << 20
-"""A larger Annotations.mat is refused; the published one is far below."""
+from sightline.formats.matlab import read_matlab
 
 SPLITS = ("train", "val", "test")
 SCALARS = ("valence", "arousal", "dominance")
@@ -103,18 +108,7 @@ def _prefix(source: Path, images: list[str]) -> str:
 
 def _splits(file: Path) -> dict[str, list[dict[str, Any]]]:
     """Split → its images, as dicts by the names of the file's own fields: their positions differ between splits."""
-    if importlib.util.find_spec("scipy") is None:
-        raise MissingExtraError("scipy", "mat", f"Reading {file.name}")
-    from scipy.io import loadmat
-    from scipy.io.matlab import MatReadError
-
-    if file.stat().st_size > MAX_BYTES:
-        raise DataError(f"{file} has more than {MAX_BYTES:,} bytes; that is not EMOTIC's.")
-    try:
-        found = loadmat(file, simplify_cells=True, variable_names=list(SPLITS))
-    except (MatReadError, ValueError, TypeError, KeyError, IndexError, AttributeError, NotImplementedError, MemoryError,
-            OSError, EOFError, struct.error, zlib.error) as e:  # fmt: skip
-        raise DataError(f"{file} is not a readable MATLAB file ({type(e).__name__}: {e}). Fetch it again.") from None
+    found = read_matlab(read_bytes(file), SPLITS, str(file))
     missing = [split for split in SPLITS if split not in found]
     if len(missing) == len(SPLITS):
         raise DataError(f"{file} has none of the variables train, val and test; it is not EMOTIC's.")
@@ -152,9 +146,8 @@ def _people(row: dict[str, Any], split: str, file: Path) -> list[_Person]:
     found = []
     for one in _list(_field(row, "person", split, file)):
         person = _dict(one, f"{split}.person", file)
-        raters = [_words(v) for v in _list(_field(person, "annotations_categories", f"{split}.person", file))]
-        if not isinstance(person["annotations_categories"], dict | list):
-            raters = [_words(person["annotations_categories"])]
+        given = _list(_field(person, "annotations_categories", f"{split}.person", file))
+        raters = [_words(v) for v in given] if all(isinstance(v, dict) for v in given) else [_words(given)]
         found.append(_Person(
             split=split, image=image, crop=_crop(person.get("body_bbox"), width, height), groups=groups,
             labels=_labels(person, raters, file), scalars=_scalars(person),
