@@ -164,6 +164,7 @@ def test_a_palette(tmp_path: Path) -> None:
         ({"Rows": 65535, "Columns": 65535}, "the limit"),
         ({"Rows": 0}, "the limit"),
         ({"SamplesPerPixel": 3}, "3 values a pixel"),
+        ({"NumberOfFrames": 2_000_000_000}, "claims 2,000,000,000 frames"),
     ],
 )
 def test_what_is_not_read_is_said(tmp_path: Path, change: dict[str, Any], message: str) -> None:

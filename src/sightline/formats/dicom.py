@@ -10,6 +10,7 @@ from typing import Any
 from sightline.errors import DecodeError
 from sightline.formats.frames import Frames
 from sightline.images.dicom import DicomFile, NoPixelsError, read_file
+from sightline.images.parsing import parsing
 
 _NOBODY = re.compile(r"(anon\w*|de-?id\w*|unknown|none|no ?name|patient|test|[0x*\-. ]*)", re.IGNORECASE)
 """Patient ids that stand for nobody: where they were taken away, all patients would be one."""
@@ -28,6 +29,11 @@ def frames_of(path: Path, layout: str) -> Frames:
         file = read_file(path)
     except NoPixelsError:
         return Frames(passed_over="DICOM objects without an image")
+    with parsing("DICOM file"):
+        return _frames(file, layout)
+
+
+def _frames(file: DicomFile, layout: str) -> Frames:
     try:
         images = [_image(file, frame, layout) for frame in range(file.num_frames)]
     except DecodeError as e:

@@ -11,8 +11,11 @@ import numpy as np
 from sightline.errors import DecodeError, MissingExtraError
 from sightline.formats.frames import Frames
 from sightline.images import MAX_PIXELS
+from sightline.images.parsing import parsing
 
 _DESCRIPTION, _MAX_ENTRIES = 270, 4096
+_MAX_PAGES = 1 << 20
+"""A few bytes can claim any number of pages."""
 
 
 def frames_of(path: Path) -> Frames | None:
@@ -24,12 +27,9 @@ def frames_of(path: Path) -> Frames | None:
         import tifffile
     except ModuleNotFoundError as e:
         raise MissingExtraError("tifffile", "tiff", f"Reading the pages of {path.name}") from e
-    try:
-        # Not as OME: its XML may name other files, and nothing in a file says what else is opened.
-        with tifffile.TiffFile(path, is_ome=False) as file:
-            return _frames(file)
-    except (tifffile.TiffFileError, ValueError, TypeError, IndexError, KeyError, struct.error, RuntimeError) as e:
-        raise DecodeError(f"damaged tiff: {e}") from None
+    # Not as OME: its XML may name other files, and nothing in a file says what else is opened.
+    with parsing("tiff"), tifffile.TiffFile(path, is_ome=False) as file:
+        return _frames(file)
 
 
 def _may_be_a_stack(f: IO[bytes]) -> bool:
@@ -87,7 +87,9 @@ def _layout(file: Any, page: Any) -> str | None:
 
 def _places(file: Any, count: int, layout: str | None) -> list[dict[str, Any]]:
     series, page = file.series[0], file.series[0].keyframe
-    length = int(np.prod(page.shape, dtype=np.int64)) * page.dtype.itemsize
+    length = int(np.prod(page.shape, dtype=np.int64)) * int(page.bitspersample) // 8
+    if count > _MAX_PAGES:
+        raise DecodeError(f"it claims {count:,} pages")
     if len(series.pages) == count:
         pages = [series.pages[i] for i in range(count)]
         if any(p is None for p in pages):
@@ -100,5 +102,7 @@ def _places(file: Any, count: int, layout: str | None) -> list[dict[str, Any]]:
         starts = [int(series.dataoffset) + i * length for i in range(count)]
     else:
         raise DecodeError(f"{len(series.pages)} pages for {count} images")
+    if max(starts) + length > file.filehandle.size:
+        raise DecodeError(f"its {count} pages end behind the file")
     return [{"codec": "raw", "layout": layout, "frame": i, "offset": start, "length": length}
             for i, start in enumerate(starts)]  # fmt: skip

@@ -10,20 +10,14 @@ from typing import IO, Any
 
 from sightline.errors import DecodeError, MissingExtraError
 from sightline.images.decoding import MAX_PIXELS
+from sightline.images.parsing import parsing
 
 try:
     from pydicom import dcmread
-    from pydicom.errors import InvalidDicomError
     from pydicom.filereader import read_file_meta_info
     from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 except ModuleNotFoundError as e:
     raise MissingExtraError("pydicom", "medical", "Reading DICOM files") from e
-
-DAMAGED = (
-    InvalidDicomError, AttributeError, KeyError, ValueError, TypeError, IndexError, EOFError, struct.error,
-    NotImplementedError, OverflowError, RuntimeError,
-)  # fmt: skip
-"""What pydicom raises for files that are not as they should be."""
 
 _PIXELS = ((0x7FE0, 0x0008), (0x7FE0, 0x0009), (0x7FE0, 0x0010))
 _UNDEFINED = 0xFFFFFFFF
@@ -100,7 +94,7 @@ def is_dicom(head: bytes) -> bool:
 
 def read_file(path: str | Path) -> DicomFile:
     """What a file says. Raises NoPixelsError where it holds no image, DecodeError for one that is not read, OSError."""
-    try:
+    with parsing("DICOM file"):
         meta = read_file_meta_info(path)
         syntax = meta.get("TransferSyntaxUID")
         if syntax is None:
@@ -113,10 +107,6 @@ def read_file(path: str | Path) -> DicomFile:
             place = _pixel_data(f, attributes)
             file_bytes = os.fstat(f.fileno()).st_size
         return _checked(attributes, UID(syntax), file_bytes, place)
-    except DecodeError:
-        raise
-    except DAMAGED as e:
-        raise DecodeError(f"damaged DICOM file: {e}") from None
 
 
 def _pixel_data(f: IO[bytes], attributes: Any) -> tuple[int, int | None, str]:
@@ -156,6 +146,10 @@ def _checked(attributes: Any, syntax: UID, file_bytes: int, place: tuple[int, in
         raise DecodeError(f"{photometric} with {found.samples_per_pixel} values a pixel")
     if int(attributes.get("HighBit", found.bits_stored - 1)) != found.bits_stored - 1:
         raise DecodeError(f"pixels in the upper bits (HighBit {attributes.HighBit}) are not supported")
+    # The smallest frame takes a byte, or an item of eight bytes where frames are encapsulated.
+    most = (file_bytes - pixels_at) // (8 if num_bytes is None else 1)
+    if found.num_frames > most:
+        raise DecodeError(f"it claims {found.num_frames:,} frames, for which it is too short")
     if not 0 < found.height * found.width <= MAX_PIXELS or found.num_frames < 1:
         raise DecodeError(f"{found.num_frames} frames of {found.height} × {found.width} pixels are not read; the limit "
                           f"is {MAX_PIXELS:,} pixels (SIGHTLINE_MAX_PIXELS)")  # fmt: skip

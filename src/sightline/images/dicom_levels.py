@@ -22,24 +22,21 @@ from pydicom.pixels.processing import apply_color_lut
 
 from sightline.errors import DataError, DecodeError
 from sightline.images.decoding import Pixels
-from sightline.images.dicom import DAMAGED, GREYS, DicomFile
+from sightline.images.dicom import GREYS, DicomFile
+from sightline.images.parsing import parsing
 
 Array = npt.NDArray[Any]
 
 
 def pixels_of_frame(file: DicomFile, payload: bytes, frame: int, layout: str | None) -> Pixels:
     """Pixels of a frame from its bytes as they are stored. Raises DecodeError with a reason."""
-    try:
+    with parsing(f"DICOM pixels ({file.syntax.name})"):
         stored = stored_values(file, payload)
         if file.photometric in GREYS:
             return _grey(file, stored, frame, layout or "window")
         if file.photometric == "PALETTE COLOR":
             return _palette(file, stored)
         return _colour(file, stored)
-    except (DecodeError, DataError):
-        raise
-    except DAMAGED as e:
-        raise DecodeError(_reason(file, e)) from None
 
 
 def stored_values(file: DicomFile, payload: bytes) -> Array:
@@ -55,17 +52,14 @@ def stored_values(file: DicomFile, payload: bytes) -> Array:
         buffer = encapsulate([payload], has_bot=False)
     else:
         buffer = payload + bytes(len(payload) % 2)  # elements have an even length
-    values, _ = get_decoder(file.syntax).as_array(buffer, index=0, **options)
+    decoder = get_decoder(file.syntax)
+    if not decoder.is_available:
+        raise DecodeError(f"no decoder for {file.syntax.name} is installed: pip install python-gdcm")
+    values, _ = decoder.as_array(buffer, index=0, **options)
     shape = (file.height, file.width) if file.samples_per_pixel == 1 else (file.height, file.width, 3)
     if values.shape != shape:
         raise DecodeError(f"decodes to {values.shape}, its header says {shape}")
     return values
-
-
-def _reason(file: DicomFile, error: Exception) -> str:
-    if isinstance(error, RuntimeError) and "dependenc" in str(error):
-        return f"no decoder for {file.syntax.name} is installed: pip install python-gdcm"
-    return f"damaged DICOM pixels ({file.syntax.name}): {' '.join(str(error).split())}"
 
 
 def _grey(file: DicomFile, stored: Array, frame: int, layout: str) -> Pixels:

@@ -6,11 +6,11 @@ from functools import lru_cache
 
 from pydicom.encaps import get_frame
 
-from sightline.errors import DecodeError
 from sightline.images.containers import Reference
 from sightline.images.decoding import Pixels
-from sightline.images.dicom import DAMAGED, DicomFile, read_file
+from sightline.images.dicom import DicomFile, read_file
 from sightline.images.dicom_levels import pixels_of_frame
+from sightline.images.parsing import parsing
 from sightline.images.ranges import Ranges
 
 KEPT = 64
@@ -37,13 +37,10 @@ class Dicom:
             return self._ranges.read(path, place[0], sum(place))
         attributes = file.attributes
         table = attributes.get("ExtendedOffsetTable"), attributes.get("ExtendedOffsetTableLengths")
-        try:
-            with open(path, "rb") as f:
-                f.seek(file.pixels_at)
-                return get_frame(f, frame, number_of_frames=file.num_frames,
-                                 extended_offsets=table if all(table) else None)  # fmt: skip
-        except DAMAGED as e:
-            raise DecodeError(f"damaged DICOM file: frame {frame} is not found ({e})") from None
+        with parsing(f"DICOM file, frame {frame}"), open(path, "rb") as f:
+            f.seek(file.pixels_at)
+            return get_frame(f, frame, number_of_frames=file.num_frames,
+                             extended_offsets=table if all(table) else None)  # fmt: skip
 
     def pixels(self, reference: Reference, payload: bytes) -> Pixels:
         """Pixels of a frame. Raises DecodeError."""
