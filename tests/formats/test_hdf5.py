@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -206,6 +207,21 @@ def test_an_entry_that_is_gone(tmp_path: Path) -> None:
     for wrong in (place, place._replace(member="y")):
         with pytest.raises(DecodeError, match="cannot be read"):
             Hdf5().payload(wrong)
+
+
+def test_a_forked_process_opens_files_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as f:
+        f["x"] = COLOUR
+    place = Reference(str(tmp_path / "a.h5"), "x", None, None, None, 1, None, None)
+    reader = Hdf5()
+    assert reader.payload(place) == COLOUR[1].tobytes()
+    before = reader._files[place.path]
+    reader.payload(place)
+    assert reader._files[place.path] is before
+    process = os.getpid()
+    monkeypatch.setattr("os.getpid", lambda: process + 1)
+    assert reader.payload(place) == COLOUR[1].tobytes()
+    assert reader._files[place.path] is not before
 
 
 def test_without_the_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
