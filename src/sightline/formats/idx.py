@@ -7,6 +7,7 @@ are stored with rows and columns exchanged and are read upright; its mapping fil
 from __future__ import annotations
 
 import gzip
+import os
 import re
 import zlib
 from dataclasses import dataclass
@@ -116,11 +117,12 @@ def _writers(split: str | None, labels: np.ndarray[Any, Any], folder: Path) -> n
 
 def _folders(path: Path) -> list[Path]:
     """The folder with the files: `path`, else `raw` below it or below its sub-folders (torchvision's layout)."""
-    for candidates in ([path], [path / "raw"], sorted(path.glob("*/raw"))):
-        found = [c for c in candidates if c.is_dir() and any(_images_in(c))]
-        if found:
-            return found
-    return []
+    for folder in (path, path / "raw"):
+        if folder.is_dir() and _images_in(folder):
+            return [folder]
+    with os.scandir(path) as entries:
+        below = sorted(Path(entry.path, "raw") for entry in entries if entry.is_dir())
+    return [folder for folder in below if folder.is_dir() and _images_in(folder)]
 
 
 def _images_in(folder: Path) -> dict[str, Path]:
@@ -129,8 +131,10 @@ def _images_in(folder: Path) -> dict[str, Path]:
 
 def _named(folder: Path) -> list[tuple[Path, re.Match[str]]]:
     # Sorted so that the plain file comes after, and replaces, its gzipped twin: it needs no unpacking.
-    files = sorted(folder.iterdir(), key=lambda f: (not f.name.endswith(".gz"), f.name))
-    return [(f, m) for f in files if (m := _FILE.fullmatch(f.name)) and f.is_file()]
+    # Names alone are looked at first: a folder may hold a million images of another layout.
+    names = sorted((name for name in os.listdir(folder) if "idx" in name), key=lambda n: (not n.endswith(".gz"), n))
+    found = [(folder / name, m) for name in names if (m := _FILE.fullmatch(name))]
+    return [(file, m) for file, m in found if file.is_file()]
 
 
 def _stem(file: Path) -> str | None:
