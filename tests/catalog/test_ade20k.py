@@ -158,10 +158,10 @@ def full(folder: Path, **files: bytes) -> Path:
 def test_the_full_set_names_scene_and_objects(tmp_path: Path) -> None:
     samples = index(full(
         tmp_path, train_1=description(STREET, thing(976, "door"), thing(401, "car", occluded="yes")),
-        train_2=description(["indoor", "home", "attic"]), val_1=description(STREET, thing(401, "car")),
+        train_2=description(["indoor", "house", "attic"]), val_1=description(STREET, thing(401, "car")),
     ))  # fmt: skip
     assert samples.column("key") == ["train/ADE_train_1.jpg", "train/ADE_train_2.jpg", "val/ADE_val_1.jpg"]
-    assert scenes_of(samples) == ["outdoor/urban/street", "indoor/home/attic", "outdoor/urban/street"]
+    assert scenes_of(samples) == ["outdoor/urban/street", "indoor/house/attic", "outdoor/urban/street"]
     space = samples.spaces["objects"]
     assert (space.ids, space.names, space.policy) == (("401", "976"), ("car", "door"), "numeric")
     assert [[e["id"] for e in v] for v in samples.column("labels")] == [[0, 1], [], [0]]
