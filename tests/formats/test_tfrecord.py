@@ -64,6 +64,7 @@ def test_a_tfds_folder_names_its_classes(tmp_path: Path) -> None:
     tfds(tmp_path / "tiny" / "1.0.0")
     for source in (tmp_path / "tiny", tmp_path / "tiny" / "1.0.0"):
         listing = read(source)
+        assert listing.name == "tiny"
         assert listing.class_ids == ("cat", "dog")
         assert listing.policy == "official"
         assert listing.labels == ["cat", "dog", "cat", "dog", "cat", None]

@@ -59,7 +59,7 @@ def listing_of(
     times = [t for p, (values, _) in zip(parts, timed, strict=True) for t in values or [None] * len(p.reasons)]
     reasons = [r for p in parts for r in p.reasons]
     return Listing(
-        layout=layout, name=place.resolve().name.partition(".")[0],
+        layout=layout, name=place.resolve().name if place.is_dir() else place.name.partition(".")[0],
         roots={"source": str((place if place.is_dir() else place.parent).resolve())}, keys=_keys(parts, splits),
         splits=splits, labels=_named(labels, class_names, place), images={"root": "source", **_images(parts)},
         class_ids=tuple(class_names), policy="official" if class_names else None,

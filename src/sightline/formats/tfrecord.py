@@ -11,7 +11,7 @@ import re
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +60,9 @@ def read(path: Path, attributes: Attributes) -> Listing:
         parts = list(track(found, "tfrecord", len(shards)))
     if not any(p.reasons for p in parts):
         raise DataError(f"{path} holds TFRecord files without a record.")
-    return listing_of("TFRecord", place, parts, attributes, _class_names(root, features.label))
+    listing = listing_of("TFRecord", place, parts, attributes, _class_names(root, features.label))
+    named_by_version = place.is_dir() and _VERSION.fullmatch(listing.name)
+    return replace(listing, name=place.resolve().parent.name) if named_by_version else listing
 
 
 FORMAT = Format(name="TFRecord", is_at=is_at, read=read, has_columns=True)
