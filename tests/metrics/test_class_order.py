@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 
 from sightline.catalog.class_orders import known_orders
 from sightline.catalog.label_maps import label_space
+from sightline.metrics import Score, score
 from sightline.metrics.class_order import mistaken_order
 from sightline.predictions import Predictions
 from sightline.samples import Classes
@@ -103,3 +106,15 @@ def test_orders_can_be_given_and_unlabelled_samples_do_not_count() -> None:
     assert (found.order, found.top1, found.n) == ("mine", 1.0, 500)
     nothing = Predictions.from_logits(samples_of([None, None], classes), np.zeros((2, 3), np.float32))
     assert mistaken_order(nothing) is None
+
+
+def test_a_score_says_so_and_keeps_it() -> None:
+    """The sentence reaches the line of `evaluate` and the stored scores, which the report cites."""
+    name = next(iter(known_orders(WNIDS)))
+    wrong = score(model_in_order(WNIDS, known_orders(WNIDS)[name], 0.6), "val")
+    assert name in wrong.mistaken_order
+    assert "class order is probably wrong" in str(wrong)
+    assert Score.from_json(json.loads(json.dumps(wrong.to_json()))).mistaken_order == wrong.mistaken_order
+    right = score(model_in_order(WNIDS, np.arange(len(WNIDS)), 0.6), "val")
+    assert right.mistaken_order == ""
+    assert "order" not in str(right)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from sightline.metrics.class_order import mistaken_order
 from sightline.metrics.estimates import Estimate
 from sightline.metrics.measures import confusion, ece, nll, per_class, top1, top5
 from sightline.predictions import INVALID, UNREADABLE, Predictions
@@ -57,6 +58,8 @@ class Score:
     """Which look at the test split this is; None off the test split."""
     without_leaks: Estimate | None = None
     """Top-1 without the samples that the audit found in train as well; None when it found none or was not asked."""
+    mistaken_order: str = ""
+    """What speaks for outputs in another order than the classes; empty where nothing does."""
     digests: Mapping[str, str] = field(default_factory=dict)
     """What the numbers depend on: samples, split, preprocessing, weights, predictions."""
     environment: Mapping[str, Any] = field(default_factory=dict)
@@ -80,7 +83,8 @@ class Score:
             clean = f" · without leaks {replace(self.without_leaks, look=None)}"
         selected = " · selected on val" if self.split == "val" else ""
         origin = selected if self.look is None else f" · look {self.look}"
-        return f"{self.split} top-1 {replace(self.top1, look=None)}{origin}{clean}"
+        beware = f" · {self.mistaken_order}" if self.mistaken_order else ""
+        return f"{self.split} top-1 {replace(self.top1, look=None)}{origin}{clean}{beware}"
 
     def _repr_html_(self) -> str:
         rows = [(name, getattr(self, name)) for name in ESTIMATES]
@@ -102,6 +106,7 @@ class Score:
             "invalid": self.invalid,
             "failures": [f._asdict() for f in self.failures],
             "unlabelled": self.unlabelled,
+            "mistaken_order": self.mistaken_order,
             "digests": dict(self.digests),
             "environment": dict(self.environment),
         }
@@ -126,6 +131,7 @@ class Score:
             classes=classes,
             failures=tuple(Failure(**f) for f in value["failures"]),
             predictions=predictions,
+            mistaken_order=value.get("mistaken_order", ""),
         )
 
     def to_pandas(self) -> pd.DataFrame:
@@ -169,6 +175,7 @@ def score(
         unlabelled=int((~predictions.is_labelled).sum()),
         look=look,
         without_leaks=_seen(_without(predictions, groups, leaked), look),
+        mistaken_order=str(mistaken_order(predictions) or ""),
         digests={**made.get("digests", {}), **(digests or {}), "predictions": predictions.digest},
         environment=made.get("environment", {}),
         predictions=predictions,

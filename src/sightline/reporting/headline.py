@@ -70,6 +70,8 @@ def cautions(
     elif score.look > 1:
         said.append(f"This is look {score.look} at this test split. Each look lets choices lean towards it; "
                     "the ledger below gives the reasons.")
+    if score.mistaken_order:
+        said.append(f"Probably the wrong classes: {score.mistaken_order}")
     if samples.subset:
         cut = ", ".join(f"{k} {v}" for k, v in samples.subset.items())
         said.append(f"The data is a subset of the source ({cut}); the number holds for the subset.")
