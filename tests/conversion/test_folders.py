@@ -117,6 +117,28 @@ def test_a_crop_becomes_an_image_of_its_own(to: str, tmp_path: Path) -> None:
     assert [image["bits"] for image in back.column("image")] == [8, 8, 16, 16, 8, 8]
 
 
+@pytest.mark.parametrize("kind", ["tiff", "dicom"])
+def test_frames_become_pngs_with_all_their_bits(kind: str, tmp_path: Path) -> None:
+    values = np.random.default_rng(0).integers(0, 4096, (2, 3, 9, 11)).astype(np.uint16)
+    for name, frames in zip("ab", values, strict=True):
+        if kind == "tiff":
+            tifffile = pytest.importorskip("tifffile", reason="the extra `tiff` is not installed")
+            (tmp_path / "source" / name).mkdir(parents=True)
+            tifffile.imwrite(tmp_path / "source" / name / "stack.tif", frames, photometric="minisblack")
+        else:
+            pytest.importorskip("pydicom", reason="the extra `medical` is not installed")
+            from tests.dicoms import dicom
+
+            dicom(tmp_path / "source" / name / "scan.dcm", frames, patient="p")
+    source = sl.index(tmp_path / "source").hashed()
+    made = sl.convert(source, tmp_path / "out", to="class-folders")
+    back = sl.index(tmp_path / "out").hashed()
+    assert made.tally.as_png == {"frames": 6}
+    assert (back.digest, back.column("groups")) == (source.digest, source.column("groups"))
+    assert back.column("pixel_sha256") == source.column("pixel_sha256")
+    assert {image["bits"] for image in back.column("image")} == {16}
+
+
 def test_a_sample_that_cannot_be_read_stays_so(tmp_path: Path) -> None:
     """Bytes that would be an image by themselves, of a sample that was refused for another reason."""
     crops = cropped(tmp_path / "source")

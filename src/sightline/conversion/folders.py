@@ -188,7 +188,7 @@ class _Storing:
 
     def _unreadable(self, i: int) -> _Stored:
         """The bytes where they alone tell that there is no image: `index` will find out again, with the same words."""
-        if self._paths[i] is None or self._made_of(i) in {"arrays", "crops"}:
+        if self._paths[i] is None or self._made_of(i) is not None:
             return _Stored(payload=None)
         try:
             payload = self._reader.payload(i)
@@ -203,11 +203,11 @@ class _Storing:
     def _made_of(self, i: int) -> str | None:
         """What a sample is, where it is no encoded image by itself."""
         codec = self._codecs[i]
-        if codec == "raw":
-            return "arrays"
         if self._is_crop[i]:
             return "crops"
-        return "frames" if self._is_frame[i] or (codec is not None and codec not in SUFFIXES) else None
+        if self._is_frame[i]:
+            return "frames"
+        return "arrays" if codec is not None and codec not in SUFFIXES else None
 
 
 def _sha256(data: bytes) -> bytes:
