@@ -199,6 +199,20 @@ def test_imagej_describes_one_page_of_many(tmp_path: Path) -> None:
     assert np.array_equal(samples.reader().pixels(2).values[..., 0], STACK[2])
 
 
+def test_pages_that_are_only_claimed_are_a_reason(tmp_path: Path) -> None:
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        tifffile.imwrite(tmp_path / name / "stack.tif", STACK, imagej=True)
+    for name, claim in (("a", b"9"), ("b", b"8")):
+        path = tmp_path / name / "stack.tif"
+        cut_chain(path)
+        path.write_bytes(path.read_bytes().replace(b"images=3\nchannels=3", b"images=%b\nchannels=%b" % (claim, claim)))
+    write_files(tmp_path, {"a/1.jpg": jpeg(), "b/1.jpg": jpeg()})
+    samples = sl.index(tmp_path)
+    told = [r for r in samples.column("reason") if r]
+    assert told == ["ImageJ wrote 9 images, of which 1 are there", "ImageJ wrote 8 images, of which 1 are there"]
+
+
 def cut_chain(path: Path) -> None:
     """Make the first page the last, as ImageJ writes stacks of more than 4 GB."""
     data = bytearray(path.read_bytes())

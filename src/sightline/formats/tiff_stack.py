@@ -58,6 +58,9 @@ def _frames(file: Any) -> Frames | None:
     series, page = file.series[0], file.series[0].keyframe
     height, width = int(page.imagelength), int(page.imagewidth)
     count = int(np.prod(series.shape, dtype=np.int64)) // max(int(np.prod(page.shape, dtype=np.int64)), 1)
+    told = (file.imagej_metadata or {}).get("images", 1)
+    if isinstance(told, int) and told > count:
+        raise DecodeError(f"ImageJ wrote {told:,} images, of which {count} are there")
     if count <= 1 and page.index == 0 and not file.is_bigtiff:
         return None
     if not 0 < height * width <= MAX_PIXELS:
