@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import posixpath
 import subprocess
 import tarfile
 import zipfile
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 import sightline as sl
 from sightline.errors import DataError
 from sightline.formats import Attributes, Listing, class_folders, detect, tar_folders, zip_folders
+from sightline.formats.members import tidied
 from tests.archives import tar_bytes, write_tar, write_zip
 from tests.sources import jpeg, write_files
 
@@ -238,3 +240,15 @@ def test_folders_a_thousand_deep_are_refused(tmp_path: Path) -> None:
     path = write_zip(tmp_path / "a.zip", {**PHOTOS, "a/" * 5000 + "1.jpg": IMAGE})
     with pytest.raises(DataError, match="a thousand deep"):
         sl.index(path)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.text(alphabet="a./\0", max_size=6), max_size=3))
+def test_names_become_what_unpacking_makes_of_them(names: list[str]) -> None:
+    leads_out = any(".." in n.split("/") or "\0" in n for n in names)
+    if leads_out:
+        with pytest.raises(DataError, match="leads out"):
+            tidied(names, "x.tar")
+        return
+    normal = [posixpath.normpath(n.lstrip("/")) if n.strip("/") else "" for n in names]
+    assert tidied(names, "x.tar") == ["" if n == "." else n for n in normal]

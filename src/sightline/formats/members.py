@@ -39,13 +39,16 @@ def tidied(names: Iterable[str], archive: str) -> list[str]:
 
     A name never becomes a path of this machine; it is a key, and what a key leads to must stay inside.
     """
-    return [name if _is_tidy(name) else _tidied(name, archive) for name in names]
+    names = list(names)
+    together = "\0".join(("", *names, ""))
+    # Nearly all archives are tidy, which one look at all names tells; normpath takes 2 µs for each.
+    if together.count("\0") == len(names) + 1 and not any(sign in together for sign in _UNTIDY):
+        return names
+    return [_tidied(name, archive) for name in names]
 
 
-def _is_tidy(name: str) -> bool:
-    # Nearly all names are; normpath takes ten times as long.
-    return not (name.startswith(("/", "./", "../")) or "//" in name or "/./" in name or "/../" in name
-                or name.endswith(("/", "/.", "/..")) or name in {"", ".", ".."} or "\0" in name)  # fmt: skip
+_UNTIDY = ("//", "/./", "/../", "\0/", "\0./", "\0../", "/\0", "/.\0", "/..\0", "\0\0", "\0.\0", "\0..\0")
+"""What names have that normalising would change, with a NUL before and behind each."""
 
 
 def _tidied(name: str, archive: str) -> str:

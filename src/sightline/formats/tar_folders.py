@@ -110,11 +110,14 @@ class _Found:
         for part in scan(self.path, start, stop, title):
             if isinstance(part, PlainRun):
                 names = tidied(part.names, title)
-                places: Iterable[Place] = zip(names, part.offsets, part.sizes, strict=True)
-                if depth and any(n.lower().endswith(SUFFIX) for n in names):
-                    places, tars = _apart(places)
+                if depth and SUFFIX + "\0" in "\0".join((*names, "")).lower():
+                    others, tars = _apart(zip(names, part.offsets, part.sizes, strict=True))
                     inner += tars
-                self._add(prefix, places)
+                    self._add(prefix, others)
+                else:
+                    self.names += [prefix + name for name in names] if prefix else names
+                    self.offsets += part.offsets
+                    self.lengths += part.sizes
             elif part.kind == "file" and depth and part.name.lower().endswith(SUFFIX):
                 inner.append((tidied([part.name], title)[0], part.offset, part.size))
             else:
