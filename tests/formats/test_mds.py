@@ -88,6 +88,21 @@ def test_sizes_that_do_not_add_up_are_a_row(tmp_path: Path) -> None:
     assert samples.column("label")[1] is None
 
 
+def test_an_index_merged_from_those_of_folders(tmp_path: Path) -> None:
+    merged = []
+    for folder, some in (("train/0", rows(0, 1)), ("train/1", rows(2)), ("val", rows(3))):
+        write_mds(tmp_path / folder, COLUMNS, some)
+        about = json.loads((tmp_path / folder / "index.json").read_text())["shards"]
+        for shard in about:
+            shard["raw_data"]["basename"] = f"{folder}/{shard['raw_data']['basename']}"
+        merged += about
+        (tmp_path / folder / "index.json").unlink()
+    (tmp_path / "index.json").write_text(json.dumps({"shards": merged, "version": 2}))
+    listing = read(tmp_path)
+    assert listing.splits == ["train"] * 3 + ["val"]
+    assert listing.keys == ["train/é.50.jpg", "train/é.51.jpg", "train/é.52.jpg", "val/é.53.jpg"]
+
+
 def _set(index_file: Path, **values: Any) -> None:
     about = json.loads(index_file.read_text())
     about["shards"][0] |= values

@@ -36,14 +36,13 @@ FORMAT = Format(name="MDS", is_at=is_at, read=read, has_columns=True)
 
 def _shards(index: Path, root: Path) -> list[Shard]:
     about = read_json(index)
-    split = split_in(index.parent.name) if index.parent != root else None
     try:
-        return [_shard(index, entry, root, split) for entry in about["shards"]]
+        return [_shard(index, entry, root) for entry in about["shards"]]
     except (KeyError, TypeError, ValueError) as e:
         raise DataError(f"{index} does not describe MDS shards ({e!r}). Fetch it again.") from None
 
 
-def _shard(index: Path, entry: Any, root: Path, split: str | None) -> Shard:
+def _shard(index: Path, entry: Any, root: Path) -> Shard:
     if entry["format"] != "mds":
         raise DataError(f"{index} lists shards of the format {entry['format']!r}; only mds holds images.")
     file = index.parent / path_below(entry["raw_data"]["basename"], index)
@@ -63,4 +62,6 @@ def _shard(index: Path, entry: Any, root: Path, split: str | None) -> Shard:
             entry["column_names"], entry["column_encodings"], entry["column_sizes"], strict=True
         )
     ]
-    return Shard(file, file.relative_to(root).as_posix(), split, tuple(columns), int(entry["samples"]))
+    path = file.relative_to(root)
+    # An index may be merged from those of folders below: train/shard.00000.mds, train/0/shard.00000.mds.
+    return Shard(file, path.as_posix(), split_in(path.parent.as_posix()), tuple(columns), int(entry["samples"]))
