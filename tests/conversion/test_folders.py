@@ -111,6 +111,7 @@ def test_a_crop_becomes_an_image_of_its_own(to: str, tmp_path: Path) -> None:
     assert made.tally.as_png == {"crops": 6}
     assert back.column("pixel_sha256") == source.column("pixel_sha256")
     assert back.column("crop") == [None] * 6
+    assert back.column("sample_id") == source.column("sample_id")
     assert [b[0]["x0"] for b in back.column("boxes")] == [1, 3] * 3
     assert [b[0]["y1"] for b in back.column("boxes")] == [5, 6] * 3
     assert [image["exif_orientation"] for image in back.column("image")] == [None] * 4 + [6, 6]

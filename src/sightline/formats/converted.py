@@ -28,8 +28,8 @@ CONTAINERS = frozenset(["file", "tar", "parquet range", "tfrecord", "lmdb", "mds
 
 _SHARDS = frozenset([".tar", ".parquet", ".tfrecord", ".mds", ".mdb"])
 _REFERENCE = ("path", "container", "member", "offset", "length")
-_FURTHER = ("group_id", "labels", "boxes", "captions", "scalars", "extra")
-"""Columns that a listing takes as they are; the components of groups too, which a subset has from its whole."""
+_FURTHER = ("sample_id", "group_id", "labels", "boxes", "captions", "scalars", "extra")
+"""Columns that a listing takes as they are; ids too, and the components of groups, which a part has from its whole."""
 
 
 def is_at(path: Path) -> bool:
