@@ -188,7 +188,8 @@ def test_a_description_that_is_not_utf8(tmp_path: Path) -> None:
     assert "1 descriptions are not UTF-8 and were read as Latin-1" in samples.notes
 
 
-@pytest.mark.parametrize("data", [b"{", b"[]", b'{"annotation": 5}', description(STREET, {"name": "x"})])  # type: ignore[list-item]
+@pytest.mark.parametrize("data", [b"{", b"[]", b'{"annotation": 5}', description(STREET, {"name": "x"}),
+                                  description(STREET, thing(True, "x"))])  # fmt: skip
 def test_a_broken_description_is_a_row(tmp_path: Path, data: bytes) -> None:
     samples = index(full(tmp_path, train_1=data, train_2=description(["a"]), train_3=description(["b"])))
     assert samples.column("reason")[0].startswith("its description cannot be read: ADE_train_1.json ")

@@ -100,7 +100,7 @@ class _Description:
             raise DataError(f"{self.file.name} has no object 'annotation'.")
         self.levels = [clean(v).strip() for v in _list(about.get("scene")) if isinstance(v, str) and v.strip()]
         for thing in _list(about.get("object")):
-            if not isinstance(thing, dict) or not isinstance(thing.get("name_ndx"), int):
+            if not isinstance(thing, dict) or type(thing.get("name_ndx")) is not int:  # true is an int to isinstance
                 raise DataError(f"{self.file.name} has an object without a number (name_ndx).")
             parts = thing.get("parts")
             if isinstance(parts, dict) and parts.get("ispart") in (1, True, "1"):
