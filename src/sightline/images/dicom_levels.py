@@ -55,7 +55,10 @@ def stored_values(file: DicomFile, payload: bytes) -> Array:
     decoder = get_decoder(file.syntax)
     if not decoder.is_available:
         raise DecodeError(f"no decoder for {file.syntax.name} is installed: pip install python-gdcm")
-    values, _ = decoder.as_array(buffer, index=0, **options)
+    try:
+        values, _ = decoder.as_array(buffer, index=0, **options)
+    except RuntimeError as e:  # each of the installed decoders has refused it, which need not be the file's fault
+        raise DecodeError(f"no installed decoder reads its {file.syntax.name}: {' '.join(str(e).split())}") from None
     shape = (file.height, file.width) if file.samples_per_pixel == 1 else (file.height, file.width, 3)
     if values.shape != shape:
         raise DecodeError(f"decodes to {values.shape}, its header says {shape}")
