@@ -48,11 +48,11 @@ def test_npz_as_keras_has_it(tmp_path: Path, savez: Any) -> None:
 
 
 def test_npy_pairs(tmp_path: Path) -> None:
-    samples = index(save(tmp_path, **{"birds_v6_data": COLOUR, "birds_v6_labels": LABELS}))
+    samples = index(save(tmp_path, birds_v6_data=COLOUR, birds_v6_labels=LABELS))
     for i, image in enumerate(COLOUR):
         np.testing.assert_array_equal(samples.reader().pixels(i).values, image)
     assert index(tmp_path / "birds_v6_data.npy").column("key") == samples.column("key")
-    save(tmp_path, **{"birds_v4_data": COLOUR, "birds_v4_labels": LABELS})
+    save(tmp_path, birds_v4_data=COLOUR, birds_v4_labels=LABELS)
     with pytest.raises(DataError, match="several arrays of images"):
         numpy_arrays.is_at(tmp_path)
     assert len(read(tmp_path / "birds_v4_data.npy").keys) == 6
