@@ -35,7 +35,8 @@ def dicom(
         SOPClassUID=STORAGE, SOPInstanceUID=meta.MediaStorageSOPInstanceUID, PatientID=patient,
         StudyInstanceUID=study or f"1.2.{sum(patient.encode())}", SeriesInstanceUID=generate_uid(), Modality="OT",
         Rows=frames.shape[1], Columns=frames.shape[2], NumberOfFrames=len(frames),
-        PhotometricInterpretation=photometric, SamplesPerPixel=3 if is_colour else 1, BitsAllocated=8 * values.dtype.itemsize, BitsStored=bits_stored,
+        PhotometricInterpretation=photometric, SamplesPerPixel=3 if is_colour else 1,
+        BitsAllocated=8 * values.dtype.itemsize, BitsStored=bits_stored,
         HighBit=bits_stored - 1, PixelRepresentation=int(values.dtype.kind == "i"),
     )  # fmt: skip
     if is_colour:
