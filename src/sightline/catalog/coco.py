@@ -34,7 +34,7 @@ CATEGORIES = {"id": int, "name": str}
 CROWD = 1
 
 _FILE = re.compile(r"(instances|captions|image_info)_([A-Za-z-]+)(\d{4})?\.json")
-_ARCHIVE = re.compile(r"(annotations|image_info)_.*\.zip")
+_ARCHIVE = re.compile(r"(annotations_trainval|image_info_[a-z-]+)\d{4}\.zip")
 
 
 @dataclass(frozen=True, kw_only=True)
