@@ -176,6 +176,12 @@ def test_a_server_that_stumbles_is_asked_again_and_one_that_fails_is_no_row(serv
         samples.hashed()
 
 
+def test_a_server_that_does_not_answer_is_no_empty_folder(server: Any) -> None:
+    server.fails = 1000
+    with pytest.raises(DataError, match="credentials and the network"):
+        sl.index(server.address)
+
+
 def test_a_file_that_is_gone_is_a_row(bucket: Any) -> None:
     for name, data in FILES.items():
         bucket.pipe_file(f"/photos/{name}", data)

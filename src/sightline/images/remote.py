@@ -51,6 +51,8 @@ class Remote:
         """All files below the folder, byte-wise by name. Raises DataError when it cannot be listed."""
         try:
             found: dict[str, Any] = self._try(lambda: self._files.find(self._folder, detail=True), self.address)
+            if not found:  # walking a web server takes one that does not answer for an empty one
+                self._try(lambda: self._files.ls(self._folder), self.address)
         except FileNotFoundError:
             raise DataError(f"{self.address} does not exist. Check the address.") from None
         names = {path: _below(path, self._folder) for path in found}
