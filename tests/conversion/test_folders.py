@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import resource
 import shutil
@@ -20,7 +19,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import sightline as sl
-from sightline.conversion import croissant, folders
+from sightline.conversion import folders
 from sightline.errors import DataError, MissingExtraError
 from sightline.samples import SampleTable, table_from_rows
 from tests.conversion.odd import FOLDERS, needed, rows, table
@@ -262,66 +261,6 @@ def test_a_part_of_a_folder_is_indexed_like_a_part_of_its_source(photo_folder: P
         source, back = (sl.index(place, **options) for place in (photo_folder, tmp_path / "out"))
         assert back.digest == source.digest
         assert back.subset == source.subset
-
-
-@pytest.mark.parametrize("to", FOLDERS)
-def test_the_description_names_every_file_and_its_checksum(to: str, photo_folder: Path, tmp_path: Path) -> None:
-    needed(to)
-    sl.convert(sl.index(photo_folder, limit=0.2), tmp_path / "out", to=to)
-    about = json.loads((tmp_path / "out" / croissant.NAME).read_text())
-    from sightline.digests import sha256_file
-
-    files = {f["@id"]: f for f in about["distribution"]}
-    assert {"sightline.parquet", "sightline-classes.parquet"} <= set(files)
-    shards = json.loads((tmp_path / "out" / "sightline.json").read_text())["files"]
-    assert set(shards) <= set(files)
-    for name, file in files.items():
-        if file["@type"] == "cr:FileSet":
-            images = [p for pattern in file["includes"] for p in (tmp_path / "out").glob(pattern) if p.is_file()]
-            assert len(images) == len(sl.index(tmp_path / "out"))
-        else:
-            assert file["sha256"] == sha256_file(tmp_path / "out" / name)
-    assert bool(shards) == ("images" not in files)
-
-
-def test_licence_and_address_of_a_known_dataset(tmp_path: Path) -> None:
-    pytest.importorskip("sklearn", reason="the extra `digits` is not installed")
-    sl.convert(sl.index("digits", limit=0.05), tmp_path / "out", to="manifest")
-    about = json.loads((tmp_path / "out" / croissant.NAME).read_text())
-    card = sl.datasets("digits")
-    assert (about["name"], about["license"], about["url"]) == (card.title, card.licence, card.homepage)
-
-
-@pytest.mark.parametrize("to", FOLDERS)
-def test_croissant_validates(to: str, photo_folder: Path, tmp_path: Path) -> None:
-    mlcroissant = pytest.importorskip("mlcroissant", reason="mlcroissant is not installed")
-    needed(to)
-    samples = sl.convert(sl.index(photo_folder, limit=0.2), tmp_path / "out", to=to).samples
-    found = mlcroissant.Dataset(jsonld=str(tmp_path / "out" / croissant.NAME))
-    assert not found.metadata.issues.errors
-    assert [r["samples/key"].decode() for r in found.records("samples")] == samples.column("key")
-    assert len(list(found.records("classes"))) == 2
-
-
-def test_sixteen_bit_colour_cannot_be_a_png(tmp_path: Path) -> None:
-    from sightline.conversion.encoding import NotEncodable
-    from sightline.conversion.png import png_of
-    from sightline.images import Pixels
-
-    with pytest.raises(NotEncodable, match="3 channels of 16 bits"):
-        png_of(Pixels(np.zeros((2, 2, 3), np.uint16), 16))
-
-
-@pytest.mark.parametrize("channels", [1, 2, 3, 4])
-@pytest.mark.parametrize("orientation", [1, 6])
-def test_a_png_of_pixels_is_those_pixels(channels: int, orientation: int) -> None:
-    from sightline.conversion.png import png_of
-    from sightline.images import Pixels, decode
-
-    values = picture(7, 5, channels=channels).reshape(7, 5, channels)
-    got = decode(png_of(Pixels(values, 8, orientation)))
-    np.testing.assert_array_equal(got.values, values)
-    assert got.orientation == orientation
 
 
 def test_a_gif_keeps_its_frames(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ def folder_name(text: str) -> str:
     if len(escaped.encode()) > MAX_BYTES:
         digest = hashlib.sha256(text.encode()).hexdigest()[:12]
         escaped = f"{escaped.encode()[: MAX_BYTES - 13].decode(errors='ignore')}-{digest}"
-    return escaped or "%00"
+    return escaped or "%"
 
 
 class FileNames:
