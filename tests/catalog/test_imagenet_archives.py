@@ -99,7 +99,7 @@ def test_a_development_kit_with_other_numbers(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("files", "message"), [
     ({"ILSVRC2012_validation_ground_truth.txt": b"1\n2\n"}, "has 2 entries, wanted 50,000"),
     ({"ILSVRC2012_validation_ground_truth.txt": b"0\n" * 50_000}, "wanted 50,000 class numbers from 1"),
-    ({"ILSVRC2012_validation_ground_truth.txt": ground_truth(), "meta.mat": b"no"}, "meta.mat .* cannot be read"),
+    ({"ILSVRC2012_validation_ground_truth.txt": ground_truth(), "meta.mat": b"no"}, "meta.mat .* is not a readable"),
     ({"ILSVRC2012_validation_ground_truth.txt": ground_truth(), "meta.mat": meta_mat(DEVKIT[:5])}, "has 5 synsets"),
     ({"ILSVRC2012_validation_ground_truth.txt": ground_truth(), "map_clsloc.txt": b"n02119789 2 fox"}, "no list of cl"),
     ({"ILSVRC2012_devkit_t12.tar.gz": b"no archive"}, "cannot be read"),

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import sightline as sl
 from sightline.errors import SplitError
-from sightline.samples import SampleTable
+from sightline.samples import Classes, SampleTable, sample_id_of, table_from_rows
 from sightline.splits import Splits, split
 from tests.tables import plain_samples, sample, samples_of
 
@@ -355,3 +355,14 @@ def test_mnist_official_test_is_sealed_and_val_is_carved(mnist: SampleTable) -> 
     splits = split(mnist)
     assert splits.sizes == {"train": 54_000, "val": 6_000, "test": 10_000, "left_out": 0}
     assert splits.how["test"] == "official test"
+
+
+def test_several_labels_a_sample_are_told_from_none(tmp_path: Path) -> None:
+    rows = [
+        {"sample_id": sample_id_of("", str(i)), "key": str(i), "dataset": "", "group_id": str(i), "status": "unreadable",
+         "reason": "none", "image": {"root": "r", "path": "x", "container": "file"}, "labels": labels}
+        for i, labels in enumerate([[{"space": "", "id": 0, "state": 1}, {"space": "", "id": 1, "state": 1}]] * 4)
+    ]  # fmt: skip
+    table = SampleTable(table_from_rows(rows), Classes(("a", "b"), ("a", "b")), "several", {"r": str(tmp_path)})
+    with pytest.raises(SplitError, match="several labels each"):
+        split(table)

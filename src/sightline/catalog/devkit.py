@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
-import io
 import re
 import tarfile
 from pathlib import Path
-from typing import Any
 
 from sightline.catalog.label_data import IMAGENET_1K, devkit_order, listed, val_labels
-from sightline.errors import DataError, MissingExtraError
+from sightline.errors import DataError
+from sightline.formats.matlab import read_matlab
 
 GROUND_TRUTH = "ILSVRC2012_validation_ground_truth.txt"
 MAX_BYTES = 64 << 20
@@ -42,10 +40,7 @@ def val_wnids(folder: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def class_numbers(folder: Path) -> tuple[str, ...]:
-    """wnids in the kit's numbering, its 1 first: of map_clsloc.txt or meta.mat, else as published.
-
-    Raises MissingExtraError where there is a meta.mat and no SciPy to read it.
-    """
+    """wnids in the kit's numbering, its 1 first: of map_clsloc.txt or meta.mat, else as published."""
     text = member(folder, "map_clsloc.txt")
     if text is not None:
         return numbered(text.decode("utf-8", "replace"), "map_clsloc.txt", 1_000)
@@ -66,17 +61,11 @@ def numbered(text: str, name: str, count: int | None = None) -> tuple[str, ...]:
 
 def synsets_of(meta: bytes) -> tuple[str, ...]:
     """wnids of `meta.mat` in the order of ILSVRC2012_ID: the 1,000 classes, then their ancestors."""
-    if importlib.util.find_spec("scipy") is None:
-        raise MissingExtraError("scipy", "mat", "Reading meta.mat of the development kit")
-    from scipy.io import loadmat
-    from scipy.io.matlab import MatReadError
-
-    file: Any = io.BytesIO(meta)
+    rows = read_matlab(meta, ["synsets"], "meta.mat of the development kit").get("synsets", [])
     try:
-        rows: Any = loadmat(file, squeeze_me=True, variable_names=["synsets"])["synsets"]
-        by_number = {int(row["ILSVRC2012_ID"]): str(row["WNID"]) for row in rows.ravel()}
-    except (MatReadError, KeyError, ValueError, TypeError, IndexError, OSError, NotImplementedError) as e:
-        raise DataError(f"meta.mat of the development kit cannot be read: {e}. Fetch the kit again.") from None
+        by_number = {int(row["ILSVRC2012_ID"]): str(row["WNID"]) for row in rows}
+    except (KeyError, ValueError, TypeError) as e:
+        raise DataError(f"meta.mat of the development kit lists no synsets ({e}). Fetch the kit again.") from None
     if sorted(by_number) != list(range(1, len(by_number) + 1)) or len(by_number) < 1_000:
         raise DataError(f"meta.mat of the development kit has {len(by_number):,} synsets, wanted the 1,000 classes and "
                         "their ancestors, numbered from 1. Fetch the kit again.")  # fmt: skip

@@ -43,13 +43,16 @@ def write_samples(study: str | Path, source: str, samples: SampleTable) -> Outco
 def described(samples: SampleTable) -> str:
     """Counts of images, classes, groups and unreadable files, in one line."""
     unreadable = len(samples) - int(samples.is_ok.sum())
-    unlabelled = len(samples) - int(samples.is_labelled.sum())
+    is_told = samples.table["labels"].is_valid().to_numpy(zero_copy_only=False)
+    unlabelled = int((~samples.is_labelled & ~is_told).sum())
+    several = int((~samples.is_labelled & is_told).sum())
     parts = [f"{len(samples):,} images", f"{len(samples.classes):,} classes"]
     groups = samples.table["groups"].combine_chunks().drop_null().flatten()
     if len(groups):
         pairs = sorted(set(zip(groups.field("kind").to_pylist(), groups.field("id").to_pylist(), strict=True)))
         kinds = [kind for kind, _ in pairs]
         parts += [f"{kinds.count(kind):,} × {kind}" for kind in sorted(set(kinds))]
+    parts += [f"{several:,} with several labels or none of their own"] if several else []
     parts += [f"{unlabelled:,} unlabelled"] if unlabelled else []
     parts += [f"{unreadable:,} unreadable, listed"] if unreadable else []
     parts += [f"subset: {', '.join(f'{k} {v}' for k, v in samples.subset.items())}"] if samples.subset else []

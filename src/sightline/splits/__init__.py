@@ -57,6 +57,10 @@ def split(
     samples = samples.hashed()
     labelled = np.flatnonzero(samples.is_labelled)
     if len(labelled) == 0:
+        if samples.table["labels"].null_count < len(samples):
+            raise SplitError(f"The samples of {samples.name} have several labels each, or labels of other spaces, and "
+                             "none of its own class; training takes one class a sample. Index a view that has one "
+                             "(coco#crops, say), or the class column of a manifest.")  # fmt: skip
         raise SplitError(f"No sample of {samples.name} has a label: nothing can be learnt or measured. Labels are "
                          "folder names, or a column of the manifest.")  # fmt: skip
     inside = samples.take(labelled)
