@@ -359,9 +359,12 @@ def test_mnist_official_test_is_sealed_and_val_is_carved(mnist: SampleTable) -> 
 
 def test_several_labels_a_sample_are_told_from_none(tmp_path: Path) -> None:
     rows = [
-        {"sample_id": sample_id_of("", str(i)), "key": str(i), "dataset": "", "group_id": str(i), "status": "unreadable",
-         "reason": "none", "image": {"root": "r", "path": "x", "container": "file"}, "labels": labels}
-        for i, labels in enumerate([[{"space": "", "id": 0, "state": 1}, {"space": "", "id": 1, "state": 1}]] * 4)
+        {
+            "sample_id": sample_id_of("", str(i)), "key": str(i), "dataset": "", "group_id": str(i), "reason": "none",
+            "status": "unreadable", "image": {"root": "r", "path": "x", "container": "file"},
+            "labels": [{"space": "", "id": 0, "state": 1}, {"space": "", "id": 1, "state": 1}],
+        }
+        for i in range(4)
     ]  # fmt: skip
     table = SampleTable(table_from_rows(rows), Classes(("a", "b"), ("a", "b")), "several", {"r": str(tmp_path)})
     with pytest.raises(SplitError, match="several labels each"):

@@ -4,8 +4,8 @@ torch's antialiased resize of an interleaved uint8 image takes a third of Pillow
 than on interleaved pixels by 2.4.
 
 Both work in two passes and clip in between. torch always goes along the rows first; Pillow, from version 13 on, along
-the columns where the height loses more than twice the pixels that the width loses. Bicubic overshoots at saturated edges
-and would be clipped differently there, by up to 17 levels: such an image is resized lying on its side.
+the columns where the height loses more than twice the pixels that the width loses. Bicubic overshoots at saturated
+edges and would be clipped differently there, by up to 17 levels: such an image is resized lying on its side.
 """
 
 from __future__ import annotations
