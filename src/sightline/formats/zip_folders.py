@@ -64,7 +64,7 @@ def members_of(path: Path) -> Members:
             name, is_guess = _name(info)
             guessed += is_guess
             name = tidied([name], str(path))[0]
-            if info.is_dir():
+            if info.filename.endswith("/"):  # its own is_dir fails on a name of no letters
                 found.folders.append(name)
             else:
                 _add(found, info, name, f.fileno(), start)
