@@ -16,7 +16,7 @@ import sightline as sl
 from sightline import augmentation
 from sightline.errors import ContractError
 from sightline.loading import Batch, Loader, bars, profile
-from sightline.loading.profile import CROWDED, STARVED, TODO, WORK, Pass, Profile
+from sightline.loading.profile import CROWDED, STARVED, ADVICE, WORK, Pass, Profile
 from sightline.loading.stages import Stages
 from sightline.preprocessing import Preprocessing
 from tests.conftest import save_photo
@@ -104,7 +104,7 @@ def test_a_loader_slower_than_its_step_starves_it(samples: sl.SampleTable) -> No
     assert made.verdict.startswith("training is starved")
     assert made.later.wait_share is not None
     assert made.later.wait_share > 0.5
-    assert made.todo in {CROWDED, *TODO.values()}
+    assert made.todo in {CROWDED, *ADVICE.values()}
 
 
 def test_an_evaluation_loader_has_no_profile(samples: sl.SampleTable) -> None:
@@ -157,7 +157,7 @@ def test_a_fast_loader_that_is_waited_for_lacks_cores() -> None:
 def test_advice_is_about_the_costliest_stage(stage: str) -> None:
     made = profiled(0.5, 0.5, **{stage: 3.0})
     assert made.costliest == stage
-    assert made.todo == TODO[stage]
+    assert made.todo == ADVICE[stage]
     assert made.todo in str(made)
 
 

@@ -24,7 +24,7 @@ BUDGET_S = 8.0
 STARVED = 0.1
 """Share of the loop's time spent waiting from which training counts as starved."""
 
-TODO: Mapping[str, str] = {
+ADVICE: Mapping[str, str] = {
     "read": "Keep the files on a disk of this machine, or in few large files: sightline convert STUDY --to packed OUT.",
     "decode": "Raise the Loader's cache_bytes where the decoded images fit into memory; store images near the size "
               "that is fed, or pack them so that only what a crop needs is decoded: sightline convert STUDY --to "
@@ -125,7 +125,7 @@ class Profile:
         """What to do about it; empty where training is fed."""
         if not self.is_starved:
             return ""
-        return CROWDED if self.is_crowded else TODO[self.costliest]
+        return CROWDED if self.is_crowded else ADVICE[self.costliest]
 
     def __str__(self) -> str:
         return "\n".join([*self.table(), self.verdict, *([self.todo] if self.todo else [])])
