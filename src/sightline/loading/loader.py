@@ -253,9 +253,10 @@ class Loader:
         labels = targets = torch.from_numpy(self._labels[rows]).long()
         is_fine = torch.ones(len(rows), dtype=torch.bool)
         is_fine[[i for i, _ in found]] = False
-        height, width = images.shape[2:]
-        mixture = self._transforms.mixture(generator(self.seed, job.draws.epoch, job.step), (height, width))
-        if mixture is not None:
+        if self._transforms.mixing:
+            height, width = images.shape[2:]
+            mixture = self._transforms.mixture(generator(self.seed, job.draws.epoch, job.step), (height, width))
+            assert mixture is not None
             targets = mix(images, labels, len(self.samples.classes), mixture, is_fine)
         unreadable = [(int(rows[i]), reason) for i, reason in found]
         if found:
