@@ -16,7 +16,7 @@ import sightline as sl
 from sightline import augmentation
 from sightline.errors import ContractError
 from sightline.loading import Batch, Loader, bars, profile
-from sightline.loading.profile import CROWDED, STARVED, ADVICE, WORK, Pass, Profile
+from sightline.loading.profile import ADVICE, CROWDED, STARVED, WORK, Pass, Profile
 from sightline.loading.stages import Stages
 from sightline.preprocessing import Preprocessing
 from tests.conftest import save_photo
