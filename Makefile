@@ -3,12 +3,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help venv demo test lint types contracts lock
+.PHONY: help venv demo test search lint types contracts lock
 
 help:
 	@echo "make venv       make .venv and install sightline with all extras, pinned by hash"
 	@echo "make demo       the main job on 1,797 real scans of digits: demo/study/report.html"
 	@echo "make test       all tests"
+	@echo "make search     all tests, their properties on new random examples"
 	@echo "make lint       ruff"
 	@echo "make types      mypy, strict"
 	@echo "make contracts  the layers, the honesty line, the torch line, no cycles"
@@ -32,6 +33,9 @@ demo: $(INSTALLED)
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest
+
+search: $(INSTALLED)
+	$(BIN)/python -m pytest --hypothesis-profile=search
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

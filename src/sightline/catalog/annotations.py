@@ -6,7 +6,6 @@ import json
 import os
 import posixpath
 import zipfile
-import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from sightline.errors import DataError
 from sightline.formats import Listing, read_headers
 from sightline.formats.headers import FIELDS
 from sightline.images import Header
+from sightline.images.parsing import ZIP_ERRORS
 
 MAX_BYTES = 4 << 30
 """A text file beyond this is refused; the largest of a published dataset has half a gigabyte."""
@@ -41,7 +41,7 @@ def read_bytes(path: TextFile) -> bytes:
         return path.read_bytes()
     except OSError as e:
         raise DataError(f"{path} cannot be read: {e.strerror or e}.") from None
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as e:
+    except ZIP_ERRORS as e:
         raise DataError(f"{path} cannot be unpacked: {e}. Fetch the archive again.") from None
 
 

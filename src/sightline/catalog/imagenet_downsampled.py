@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import struct
 import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -15,6 +14,7 @@ import numpy as np
 from sightline.catalog.label_data import IMAGENET_1K, devkit_order, listed
 from sightline.errors import DataError
 from sightline.formats.listing import Attributes, Format, Listing
+from sightline.images.parsing import ZIP_ERRORS
 
 DATASET = "imagenet-downsampled"
 SIDES = (8, 16, 32, 64)
@@ -99,7 +99,7 @@ class _Batch:
                     shape, kind = _header(f, file)
                     begin = f.tell()
                 info = archive.getinfo("data.npy")
-        except (zipfile.BadZipFile, zlib.error, KeyError, ValueError, EOFError, RuntimeError, NotImplementedError) as e:
+        except ZIP_ERRORS as e:
             raise DataError(f"{file} is no batch of downsampled ImageNet or is damaged ({e}). Fetch it anew.") from None
         sides = {3 * s * s: s for s in SIDES}
         if len(shape) != 2 or shape[1] not in sides or kind != np.uint8 or shape[0] != len(labels):

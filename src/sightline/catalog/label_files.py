@@ -16,6 +16,7 @@ from sightline.errors import DataError, did_you_mean
 from sightline.formats.columns import LABEL, find, labels_of
 from sightline.formats.restricted_pickle import MAX_BYTES, load, text
 from sightline.formats.tables import SUFFIXES, columns_of
+from sightline.images.parsing import ZIP_ERRORS
 
 KEY = ("key", "sample_id", "sample", "path", "file", "filename", "image", "id")
 SCORE = ("score", "probability", "weight", "confidence")
@@ -78,7 +79,7 @@ def _arrays(file: Path) -> Any:
             if len(names) != 1 or archive.getinfo(names[0]).file_size > MAX_BYTES:
                 raise ValueError("no data.pkl in it")
             return load(archive.read(names[0]), f"{file} (as torch.save wrote it)")
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, RuntimeError, NotImplementedError) as e:
+    except ZIP_ERRORS as e:
         raise DataError(f"{file} is no file of arrays, or is damaged ({e}). Fetch it again, or save the labels with "
                         "numpy.save as an array of whole numbers.") from None  # fmt: skip
 

@@ -11,6 +11,7 @@ from typing import Any
 from sightline.catalog.annotations import OUTSIDE, TextFile, file_images, files_in, inside
 from sightline.errors import DataError
 from sightline.formats.zip_folders import members_of
+from sightline.images.parsing import ZIP_ERRORS
 
 
 def texts_in(folder: Path, names: re.Pattern[str], archives: re.Pattern[str]) -> list[TextFile]:
@@ -28,7 +29,7 @@ def texts_in(folder: Path, names: re.Pattern[str], archives: re.Pattern[str]) ->
 def _texts_of(archive: Path, names: re.Pattern[str]) -> list[TextFile]:
     try:
         opened = zipfile.ZipFile(archive)
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError) as e:
+    except ZIP_ERRORS as e:
         raise DataError(f"{archive} is not a readable zip file ({e}): cut off, or damaged. Fetch it again.") from None
     members = sorted(m for m in opened.namelist() if names.fullmatch(PurePosixPath(m).name) and "__MACOSX" not in m)
     return [zipfile.Path(opened, member) for member in members]

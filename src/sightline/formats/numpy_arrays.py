@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 import zipfile
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from tokenize import TokenError
@@ -16,6 +15,7 @@ from sightline.errors import DataError
 from sightline.formats.array_pairs import Pair, bytes_of_one, image_fields, pairs_of, role_of, values_of
 from sightline.formats.listing import Attributes, Format, Listing
 from sightline.formats.records import Records, entries_of, listing_of, split_in
+from sightline.images.parsing import ZIP_ERRORS
 
 MAX_VALUES_BYTES = 1 << 30
 """Labels that take more are refused."""
@@ -109,7 +109,7 @@ def _of_npz(file: Path) -> tuple[dict[str, _Place], list[Pair]]:
     try:
         with zipfile.ZipFile(file) as archive:
             names = [i.filename for i in archive.infolist() if i.filename.endswith(".npy")]
-    except (zipfile.BadZipFile, OSError) as e:
+    except ZIP_ERRORS as e:
         raise DataError(f"{file} is not a readable NPZ file ({e}). Fetch it again.") from None
     if len(set(names)) < len(names):
         raise DataError(f"{file} has an array twice. Save it again.")
@@ -153,7 +153,7 @@ def _array(place: _Place) -> _Array:
         with zipfile.ZipFile(file) as archive, archive.open(member) as f:
             kind, shape, begin = _header(f, source)
             info = archive.getinfo(member)
-    except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError) as e:
+    except ZIP_ERRORS as e:
         raise DataError(f"{source} cannot be read ({e}). Save it again with np.savez.") from None
     array = _checked(_Array(source, file, member, kind, shape, begin, True), info.file_size)
     if info.compress_type != zipfile.ZIP_STORED:
@@ -204,6 +204,7 @@ def _values(array: _Array) -> list[Any]:
             with array.file.open("rb") as f:
                 f.seek(array.begin)
                 data = f.read(size)
-    except (zipfile.BadZipFile, zlib.error, EOFError) as e:
+        values = np.frombuffer(data, array.kind).reshape(array.shape)
+    except ZIP_ERRORS as e:
         raise DataError(f"{array.source} is damaged ({e}). Fetch it again.") from None
-    return values_of(np.frombuffer(data, array.kind).reshape(array.shape), array.source)
+    return values_of(values, array.source)

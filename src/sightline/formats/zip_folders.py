@@ -16,6 +16,7 @@ from sightline.errors import DataError
 from sightline.formats.archived_folders import Archive, archives_in, listing_of
 from sightline.formats.listing import Attributes, Format, Listing
 from sightline.formats.members import Members, tidied
+from sightline.images.parsing import ZIP_ERRORS
 
 SUFFIX = ".zip"
 DEFLATED, BZIP2, AES = 8, 12, 99
@@ -55,7 +56,7 @@ def members_of(path: Path) -> Members:
         with zipfile.ZipFile(path) as archive:
             infos = archive.infolist()
             start = archive.start_dir
-    except (zipfile.BadZipFile, NotImplementedError, struct.error, ValueError, OverflowError, OSError) as e:
+    except ZIP_ERRORS as e:
         raise DataError(f"{path} is not a readable zip file ({e}): cut off, or damaged. Fetch it again.") from None
     found = Members(containers=[])
     guessed = 0

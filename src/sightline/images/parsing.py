@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import lzma
+import struct
+import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sightline.errors import DecodeError, SightlineError
+
+ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, LookupError, ValueError,
+              ArithmeticError, RuntimeError, OSError)  # fmt: skip
+"""What zipfile raises for damaged archives: for an unknown version NotImplementedError, for an impossible place OSError,
+for a name in no encoding UnicodeDecodeError, …"""
 
 
 @contextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy as np
 
 from sightline.errors import DecodeError
 from sightline.images.containers import Reference
+from sightline.images.parsing import ZIP_ERRORS
 
 MAX_BYTES = 4 << 30
 """An array that grows beyond this is refused."""
@@ -45,5 +45,5 @@ def _unpacked(path: str, member: str) -> np.ndarray[Any, Any]:
             if archive.getinfo(member).file_size > MAX_BYTES:
                 raise DecodeError(f"{member} unpacks to more than {MAX_BYTES:,} bytes")
             return np.frombuffer(f.read(), np.uint8)  # never more than the size that was checked
-    except (zipfile.BadZipFile, zlib.error, KeyError, EOFError, RuntimeError, NotImplementedError) as e:
+    except ZIP_ERRORS as e:
         raise DecodeError(f"damaged NPZ file: {e}") from None
