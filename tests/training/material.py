@@ -13,6 +13,7 @@ from sightline.samples import Classes, SampleTable, sample_id_of, table_from_row
 from sightline.splits import Splits, split
 
 NUM_CLASSES = 3
+NUM_STEPS = 9  # 3 epochs of 3 batches of 16 out of 54
 
 
 def stripes(folder: Path, n: int = 90, size: int = 8, unreadable: tuple[int, ...] = ()) -> SampleTable:

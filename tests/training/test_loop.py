@@ -1,9 +1,5 @@
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import signal
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,150 +8,24 @@ from typing import Any
 import pytest
 import torch
 from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 
-from sightline import checkpoint, models, optimization
+from sightline import checkpoint, optimization
 from sightline.augmentation import CutMix, MixUp
-from sightline.errors import ContractError, DataError, RecipeError
+from sightline.errors import RecipeError
 from sightline.indexing import index
-from sightline.optimization import Fit, loss_sum
-from sightline.recipes import AdamW, Ema, Epochs, Model, Muon, Recipe, Sgd, Steps, TrainSize, WarmupCosine
+from sightline.optimization import Fit
+from sightline.recipes import Epochs, Model, Recipe, Sgd, Steps, WarmupCosine
 from sightline.runs import Run
 from sightline.samples import SampleTable
 from sightline.splits import Splits
 from sightline.training import loop, train
-from tests.training.material import divided, recipe, stripes
-
-TIMED = {"images_per_s", "wait_share", "time_s", "val_time_s"}
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> tuple[SampleTable, Splits]:
-    samples = stripes(tmp_path_factory.mktemp("stripes"))
-    return samples, divided(samples)
-
-
-def _untimed(run: Run) -> list[dict[str, Any]]:
-    lines = [line for line in run.log() if line["kind"] != "resume"]
-    return [{k: v for k, v in line.items() if k not in TIMED} for line in lines]
-
-
-class Killed(BaseException):
-    """What a kill is to the loop: nothing after it runs."""
-
-
-def _stopping(at: int, how: Callable[[], None]) -> Callable[..., Tensor]:
-    """The usual update, which calls `how` when `at` updates have been made."""
-    count = 0
-
-    def step(*arguments: Any) -> Tensor:
-        nonlocal count
-        loss = optimization.train_step(*arguments)
-        count += 1
-        if count == at:
-            how()
-        return loss
-
-    return step
-
-
-def _kill() -> None:
-    raise Killed
-
-
-RECIPES = {
-    "plain": recipe(),
-    # Whatever has a state: averaged weights, moments, dropout, sizes that change, micro-batches that do not divide.
-    "all": recipe(ema=Ema(decay=0.8), optimizer=AdamW(lr=0.01), micro_batch_size=5, clip_norm=0.5, train_sizes=(
-        TrainSize(start=0, size=(8, 8)), TrainSize(start=0.6, size=(12, 12)))),
-    "muon": recipe(optimizer=Muon(lr=0.1, head_lr=0.2)),
-}  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def whole(data: tuple[SampleTable, Splits], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
-    """Runs that nothing interrupted."""
-    out = tmp_path_factory.mktemp("whole")
-    return {name: train(r, *data, out=out) for name, r in RECIPES.items()}
-
-
-@pytest.fixture(params=RECIPES)
-def uninterrupted(request: pytest.FixtureRequest, whole: dict[str, Run]) -> Run:
-    return whole[request.param]
-
-
-NUM_STEPS = 9  # 3 epochs of 3 batches of 16 out of 54
-
-
-HOWS = ("terminated", "killed", "killed_saving_always")
-CASES = [("all", how, at) for how in HOWS for at in range(1, NUM_STEPS)] + [
-    ("plain", "terminated", 4),
-    ("muon", "killed", 5),
-]
-
-
-@pytest.mark.parametrize(("name", "how", "at"), CASES)
-def test_resumed_is_uninterrupted_to_the_last_bit(
-    name: str, how: str, at: int, whole: dict[str, Run], data: tuple[SampleTable, Splits], tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
-    uninterrupted = whole[name]
-    act = _kill if how.startswith("killed") else lambda: os.kill(os.getpid(), signal.SIGTERM)
-    monkeypatch.setattr(loop, "train_step", _stopping(at, act))
-    if how == "killed_saving_always":
-        monkeypatch.setattr(loop, "SAVE_EVERY_S", -1.0)
-    with pytest.raises((Killed, SystemExit)):
-        train(uninterrupted.recipe, *data, out=tmp_path)
-    monkeypatch.undo()
-    torch.manual_seed(at)  # whatever the process did before
-    run = train(uninterrupted.recipe, *data, out=tmp_path, resume=True)
-    assert run.directory.name == uninterrupted.directory.name
-    for mine, theirs in ((run.best, uninterrupted.best), (run.last, uninterrupted.last)):
-        assert checkpoint.load(mine).weights_digest == checkpoint.load(theirs).weights_digest
-    mine, theirs = (checkpoint.load(r.last).resume for r in (run, uninterrupted))
-    assert mine is not None
-    assert theirs is not None
-    for a, b in zip(_tensors(mine["optimizers"]), _tensors(theirs["optimizers"]), strict=True):
-        assert torch.equal(a, b)
-    assert _untimed(run) == _untimed(uninterrupted)
-    assert run.about["weights"] == uninterrupted.about["weights"]
-    expected = at if how == "terminated" else at - 1 if how == "killed_saving_always" else (at - 1) // 3 * 3
-    resumed = [line["step"] for line in run.log() if line["kind"] == "resume"]
-    assert resumed == ([expected] if expected else [])
-
-
-def _tensors(value: Any) -> list[Tensor]:
-    if isinstance(value, Tensor):
-        return [value]
-    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
-    return [t for part in parts for t in _tensors(part)]
-
-
-def test_a_run_is_repeatable_and_the_seed_matters(
-    uninterrupted: Run, data: tuple[SampleTable, Splits], tmp_path: Path
-) -> None:
-    again = train(uninterrupted.recipe, *data, out=tmp_path)
-    assert again.about["weights"] == uninterrupted.about["weights"]
-    other = train(replace(uninterrupted.recipe, seed=77), *data, out=tmp_path)
-    assert other.about["weights"] != uninterrupted.about["weights"]
+from tests.training.material import NUM_STEPS, divided, recipe, stripes
 
 
 def test_dropout_differs_between_updates(monkeypatch: pytest.MonkeyPatch) -> None:
     seeds = {loop._dropout_seed(seed, step, rank) for seed in (0, 1) for step in range(50) for rank in (0, 1)}
     assert len(seeds) == 200
-
-
-def test_ctrl_c_stops_after_the_update_and_puts_the_handlers_back(
-    data: tuple[SampleTable, Splits], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
-    monkeypatch.setattr(loop, "train_step", _stopping(4, lambda: os.kill(os.getpid(), signal.SIGINT)))
-    with pytest.raises(KeyboardInterrupt):
-        train(recipe(), *data, out=tmp_path)
-    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
-    run = Run.open(next(tmp_path.iterdir()), *data)
-    assert not run.is_finished
-    assert checkpoint.load(run.last).step == 4
 
 
 def test_log_best_and_run_json_agree(uninterrupted: Run) -> None:
@@ -229,29 +99,6 @@ def _without_val(splits: Splits) -> Splits:
     return splits.without(splits.val.ids, reason="a test without val")
 
 
-def test_a_finished_run_is_kept_and_resume_returns_it(
-    uninterrupted: Run, data: tuple[SampleTable, Splits], tmp_path: Path
-) -> None:
-    shutil.copytree(uninterrupted.directory, tmp_path / uninterrupted.directory.name)
-    with pytest.raises(DataError, match="holds a run of this recipe"):
-        train(uninterrupted.recipe, *data, out=tmp_path)
-    log = uninterrupted.log_path.read_text()
-    run = train(uninterrupted.recipe, *data, out=tmp_path, resume=True)
-    assert run.is_finished
-    assert [json.loads(line) for line in log.splitlines()] == run.log()
-
-
-def test_a_run_killed_before_its_first_checkpoint_starts_afresh(
-    data: tuple[SampleTable, Splits], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(loop, "train_step", _stopping(1, _kill))
-    with pytest.raises(Killed):
-        train(recipe(), *data, out=tmp_path)
-    monkeypatch.undo()
-    run = train(recipe(), *data, out=tmp_path)
-    assert [line["kind"] for line in run.log()] == ["start", "epoch", "epoch", "epoch", "end"]
-
-
 def test_a_loss_that_is_no_number_stops_with_advice(data: tuple[SampleTable, Splits], tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match=r"the loss is (nan|inf) .*Lower optimizer.lr"):
         train(recipe(optimizer=Sgd(lr=1e30)), *data, out=tmp_path)
@@ -288,70 +135,6 @@ def test_unreadable_samples_are_skipped_in_train_and_wrong_in_val(tmp_path: Path
     assert all(abs(t * len(splits.val) - round(t * len(splits.val))) < 1e-9 for t in top1)
 
 
-class Tiny(nn.Module):
-    """A network of one's own, with nothing but what it needs."""
-
-    def __init__(self, num_classes: int, in_channels: int) -> None:
-        super().__init__()
-        self.fc = nn.Linear(64 * in_channels, num_classes)
-
-    def forward(self, x: Tensor) -> Tensor:
-        logits: Tensor = self.fc(x.flatten(1))
-        return logits
-
-
-def test_ones_own_network_as_object_class_or_name(data: tuple[SampleTable, Splits], tmp_path: Path) -> None:
-    own = Tiny(3, 1)
-    start = own.fc.weight.detach().clone()
-    run = train(recipe(), *data, out=tmp_path, model=own)
-    assert torch.equal(own.fc.weight, start), "the object that was passed is not changed"
-    stored = checkpoint.load(run.best)
-    assert stored.recipe.model.name == "object:tests.training.test_loop.Tiny"
-    with pytest.raises(ContractError, match="pass model="):
-        stored.build()
-    assert torch.equal(stored.build(Tiny(3, 1)).fc.weight, stored.weights["fc.weight"])  # type: ignore[union-attr, arg-type]
-    made = train(recipe(), *data, out=tmp_path / "class", model=Tiny)
-    assert made.is_finished
-    named = train(recipe(model=Model(name="tests.training.test_loop:Tiny")), *data, out=tmp_path)
-    assert isinstance(checkpoint.load(named.best).build(), Tiny)
-    assert named.about["model"]["source"].startswith("sha256:")
-
-
-def test_objects_with_other_weights_are_other_runs(data: tuple[SampleTable, Splits], tmp_path: Path) -> None:
-    torch.manual_seed(1)
-    first, second = Tiny(3, 1), Tiny(3, 1)
-    a, b = (train(recipe(duration=Epochs(1)), *data, out=tmp_path, model=m) for m in (first, second))
-    assert a.digest != b.digest
-
-
-def test_ones_own_step(data: tuple[SampleTable, Splits], tmp_path: Path) -> None:
-    calls: list[int] = []
-
-    def step(fit: Fit, images: Tensor, labels: Tensor, denominator: int) -> Tensor:
-        calls.append(denominator)
-        loss = loss_sum(fit.model(images), labels, fit.loss)
-        (loss / denominator).backward()
-        for optimizer in fit.optimizers:
-            optimizer.step()
-            optimizer.zero_grad()
-        return loss.detach()
-
-    plain = train(recipe(), *data, out=tmp_path)
-    run = train(recipe(), *data, out=tmp_path, step=step)
-    assert calls == [16] * NUM_STEPS
-    assert run.digest != plain.digest, "another step is another training"
-    assert run.about["model"]["step"].startswith("sha256:")
-    assert run.about["weights"] == plain.about["weights"], "but this one does the same"
-
-
-def test_head_alone(data: tuple[SampleTable, Splits], tmp_path: Path) -> None:
-    r = recipe(model=Model(name="small_cnn", trainable="head", options={"width": 8}))
-    run = train(r, *data, out=tmp_path)
-    start = models.build(r.model, 3, 1, seed=r.seed).state_dict()
-    end = checkpoint.load(run.last).weights
-    assert {k for k in start if not torch.equal(start[k], end[k])} == {"head.weight", "head.bias"}
-
-
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
@@ -375,27 +158,6 @@ def test_mistakes_are_found_before_anything_is_written(
     assert not (tmp_path / "runs").exists()
 
 
-def test_a_full_disk_leaves_the_last_whole_checkpoint(
-    data: tuple[SampleTable, Splits], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    whole, count = torch.save, 0
-
-    def full(value: object, path: Path) -> None:
-        nonlocal count
-        count += 1
-        if count > 2:
-            Path(path).write_bytes(b"half")
-            raise OSError(28, "No space left on device")
-        whole(value, path)
-
-    monkeypatch.setattr(torch, "save", full)
-    with pytest.raises(DataError, match="No space left"):
-        train(recipe(), *data, out=tmp_path)
-    monkeypatch.undo()
-    run = train(recipe(), *data, out=tmp_path, resume=True)
-    assert [line["epoch"] for line in run.log() if line["kind"] == "epoch"] == [1, 2, 3]
-
-
 def test_images_that_vanish_are_left_out_and_reported_at_the_end_of_the_epoch(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -416,23 +178,6 @@ def test_images_that_vanish_are_left_out_and_reported_at_the_end_of_the_epoch(
     said = capsys.readouterr().err
     assert "images could be read when they were indexed and cannot be now, such as" in said
     assert "file is missing" in said
-
-
-def test_a_run_is_not_continued_with_other_pixels(
-    data: tuple[SampleTable, Splits], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(loop, "train_step", _stopping(4, _kill))
-    with pytest.raises(Killed):
-        train(recipe(), *data, out=tmp_path)
-    monkeypatch.undo()
-    (path,) = tmp_path.glob("*/run.json")
-    about = json.loads(path.read_text())
-    assert about["loading"]["resize"].startswith("torch ")
-    path.write_text(json.dumps(about | {"loading": about["loading"] | {"resize": "Pillow 9.0.0"}}))
-    with pytest.raises(ContractError, match=r"resize by torch .*, before by Pillow 9.0.0.*former versions"):
-        train(recipe(), *data, out=tmp_path, resume=True)
-    path.write_text(json.dumps(about))
-    assert train(recipe(), *data, out=tmp_path, resume=True).is_finished
 
 
 def test_mixed_images_are_fitted_to_shares_of_the_classes(data: tuple[SampleTable, Splits], tmp_path: Path) -> None:
