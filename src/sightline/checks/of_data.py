@@ -33,7 +33,7 @@ MAX_SHIFT = 1.0
 def layout(case: Case) -> Check:
     """The source was read as it was meant."""
     samples = case.samples
-    unreadable = len(samples) - int(samples.is_ok.sum())
+    unreadable = int((~samples.is_ok & ~samples.is_dropped).sum())
     notes = "".join(f" · {note}" for note in samples.notes)
     message = f"{len(samples):,} samples, {unreadable:,} of them unreadable{notes}"
     if case.splits.samples_digest != samples.digest:

@@ -121,6 +121,8 @@ def convert(
                         "sightline split STUDY")  # fmt: skip
     with _whole_or_nothing(place) as folder:
         if to != PACKED:
+            if samples.is_dropped.any():  # no other tool knows of that status
+                samples = samples.take(~samples.is_dropped)
             written, tally = _write(to, samples, folder, encoding)
             roots = dict.fromkeys(written.roots, str(place.absolute()))
             return Conversion(place=place, samples=replace(written, roots=roots), study=None, to=to, encoding=None,

@@ -59,7 +59,7 @@ def write(samples: SampleTable, folder: Path, encoding: Encoding | None) -> tupl
     reader, keys = samples.reader(), samples.table["key"]
     wanted = samples.table["pixel_sha256"].combine_chunks()
     rows = np.flatnonzero(samples.is_ok).tolist()
-    tally = Tally(num_unreadable=len(samples) - len(rows))
+    tally = Tally(num_unreadable=int((~samples.is_ok & ~samples.is_dropped).sum()))
     columns = _Columns(samples)
 
     def store(i: int) -> _Stored:

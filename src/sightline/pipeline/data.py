@@ -42,7 +42,8 @@ def write_samples(study: str | Path, source: str, samples: SampleTable) -> Outco
 
 def described(samples: SampleTable) -> str:
     """Counts of images, classes, groups and unreadable files, in one line."""
-    unreadable = len(samples) - int(samples.is_ok.sum())
+    dropped = int(samples.is_dropped.sum())
+    unreadable = len(samples) - int(samples.is_ok.sum()) - dropped
     is_told = samples.table["labels"].is_valid().to_numpy(zero_copy_only=False)
     unlabelled = int((~samples.is_labelled & ~is_told).sum())
     several = int((~samples.is_labelled & is_told).sum())
@@ -55,6 +56,7 @@ def described(samples: SampleTable) -> str:
     parts += [f"{several:,} with several labels or none of their own"] if several else []
     parts += [f"{unlabelled:,} unlabelled"] if unlabelled else []
     parts += [f"{unreadable:,} unreadable, listed"] if unreadable else []
+    parts += [f"{dropped:,} dropped in review"] if dropped else []
     parts += [f"subset: {', '.join(f'{k} {v}' for k, v in samples.subset.items())}"] if samples.subset else []
     return " · ".join([*parts, *samples.notes])
 

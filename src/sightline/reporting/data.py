@@ -73,14 +73,14 @@ def _split_rows(samples: SampleTable, assigned: Names, counts: dict[str, Names])
             rows.append({
                 "name": name or "left out", "n": int(mask.sum()), "share": float(mask.mean()),
                 "classes": int((counts[name] > 0).sum()) if name else None,
-                "unreadable": int((mask & ~samples.is_ok).sum()),
+                "unreadable": int((mask & ~samples.is_ok & ~samples.is_dropped).sum()),
                 "groups": len(set(groups[mask].tolist())) if has_groups else None,
             })  # fmt: skip
     return rows
 
 
 def _unreadable(samples: SampleTable) -> list[dict[str, str]]:
-    rows = np.flatnonzero(~samples.is_ok)
+    rows = np.flatnonzero(~samples.is_ok & ~samples.is_dropped)
     keys, reasons = samples.column("key"), samples.column("reason")
     return [{"key": keys[i], "reason": reasons[i] or "no reason stored"} for i in rows]
 

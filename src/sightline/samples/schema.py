@@ -80,7 +80,7 @@ SCHEMA = pa.schema(
         pa.field("captions", pa.list_(pa.string())),
         pa.field("scalars", pa.map_(pa.string(), pa.float32())),  # valence, similarity, …
         pa.field("extra", pa.string()),  # JSON: what has no column (a question and its answers, a licence, an address)
-        pa.field("status", _names(), nullable=False),  # ok | unreadable
+        pa.field("status", _names(), nullable=False),  # ok | unreadable | dropped (in review; the row stays)
         pa.field("reason", pa.string()),  # why a sample is not ok
         # Payload bytes as the source stores them; null until the first full read. `convert` keeps it, whatever it makes
         # of the bytes: a test split is known by it, and looks at a converted one are looks at the same.

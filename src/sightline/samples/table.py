@@ -86,8 +86,10 @@ class SampleTable:
         return int(self.table.num_rows)
 
     def __repr__(self) -> str:
-        unreadable = len(self) - int(self.is_ok.sum())
+        dropped = int(self.is_dropped.sum())
+        unreadable = len(self) - int(self.is_ok.sum()) - dropped
         listed = f" · {unreadable} unreadable, listed" if unreadable else ""
+        listed += f" · {dropped} dropped in review, listed" if dropped else ""
         cut = f" · subset {dict(self.subset)}" if self.subset else ""
         groups = pc.count_distinct(self.table["group_id"]).as_py()
         tied = f" · {groups:,} groups" if groups < len(self) else ""
@@ -97,12 +99,13 @@ class SampleTable:
 
     @cached_property
     def digest(self) -> str:
-        """sha256 over identity, order, labels, groups and classes, hex. The first full read does not change it."""
+        """sha256 over identity, order, labels, groups, classes and dropped samples, hex. The first full read keeps it."""
         # What only some datasets have counts where it is there, so that the others keep their digests.
         further = [name for name in ("labels", "crop") if self.table[name].null_count < len(self)]
         identity = self.table.select(["sample_id", "key", "split", "group_id", "groups", "time", "label", *further])
         spaces = [[name, self.spaces[name].digest] for name in sorted(self.spaces)]
-        return digest_of([digest_of_rows(identity), self.classes.digest, *([spaces] if spaces else [])])
+        dropped = [["dropped", *(bytes(i).hex() for i in self.ids[self.is_dropped])]] if self.is_dropped.any() else []
+        return digest_of([digest_of_rows(identity), self.classes.digest, *([spaces] if spaces else []), *dropped])
 
     @cached_property
     def ids(self) -> np.ndarray[Any, Any]:
@@ -127,8 +130,17 @@ class SampleTable:
 
     @cached_property
     def is_ok(self) -> np.ndarray[Any, Any]:
-        """Boolean per row: the image could be read."""
-        return np.asarray(pc.equal(self.table["status"].cast(pa.string()), "ok").to_numpy(zero_copy_only=False), bool)
+        """Boolean per row: the image could be read, and no review dropped it."""
+        return self._has_status("ok")
+
+    @cached_property
+    def is_dropped(self) -> np.ndarray[Any, Any]:
+        """Boolean per row: a review dropped the sample; its row stays, with the reason, and is in no split."""
+        return self._has_status("dropped")
+
+    def _has_status(self, status: str) -> np.ndarray[Any, Any]:
+        column = self.table["status"].cast(pa.string())
+        return np.asarray(pc.equal(column, status).to_numpy(zero_copy_only=False), bool)
 
     @cached_property
     def is_labelled(self) -> np.ndarray[Any, Any]:
