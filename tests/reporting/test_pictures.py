@@ -10,7 +10,8 @@ from PIL import Image
 
 from sightline import indexing
 from sightline.images import Pixels
-from sightline.reporting.pictures import SIDE, TINY, Gallery, data_uri, thumbnail_size, upright
+from sightline.images.upright import upright
+from sightline.reporting.pictures import SIDE, TINY, Gallery, data_uri, thumbnail_size
 from tests.conftest import save_photo
 
 

@@ -6,13 +6,11 @@ import base64
 import io
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from sightline.errors import DecodeError
-from sightline.images import Pixels
+from sightline.images.upright import upright
 from sightline.reporting.wording import class_names
 from sightline.samples import SampleTable
 
@@ -74,22 +72,6 @@ class Gallery:
         """A picture without an image, for a sample of a test split that no score has opened."""
         return Picture(src="", width=SIDE, height=SIDE, is_tiny=False, alt="A sealed test sample", key=self._keys[i],
                        note="sealed: no score was made on the test split")  # fmt: skip
-
-
-def upright(pixels: Pixels) -> Image.Image:
-    """Pillow image (L or RGB, 8 bits) of native pixels: rotated as EXIF says, alpha laid on white, 16 bits cut to 8."""
-    values = pixels.values
-    if pixels.bits == 16:
-        values = (values >> 8).astype(np.uint8)
-    if values.shape[2] in (2, 4):
-        alpha = values[:, :, -1:].astype(np.float32) / 255
-        values = (values[:, :, :-1] * alpha + 255 * (1 - alpha) + 0.5).astype(np.uint8)
-    image = Image.fromarray(np.ascontiguousarray(values[:, :, 0] if values.shape[2] == 1 else values))
-    if pixels.orientation == 1:
-        return image
-    tagged: Any = image.getexif()
-    tagged[0x0112] = pixels.orientation
-    return ImageOps.exif_transpose(image)
 
 
 def thumbnail_size(size: tuple[int, int]) -> tuple[int, int]:
