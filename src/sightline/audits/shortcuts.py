@@ -1,0 +1,168 @@
+"""Shortcuts: factors of acquisition or scene that give a class away without its content."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sightline.audits.evidence import Evidence
+from sightline.audits.factors import ACQUISITION, Factor, factors
+from sightline.audits.findings import Finding
+from sightline.audits.scan import Condition, Region, inside, scan
+
+Array = np.ndarray[Any, Any]
+
+LEAST = 20
+"""Independent samples of a class below which nothing is said about it."""
+
+TELLING = {"acquisition": 0.7, "scene": 0.75}
+"""Excess purity of a region from which on it is a finding by itself."""
+
+CERTAIN = {"acquisition": -6.0, "scene": -6.0}
+"""log10 of the chance that such a purity is nearer to the class's share than to 1."""
+
+MOST = 40
+"""Findings in all; the strongest are kept."""
+
+SHOWN = 12
+"""Pictures of a gallery."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Shortcut:
+    """A region of a factor that gives a class away."""
+
+    factor: Factor
+    region: Region
+    members: Array
+    """Boolean per sample of the table: in the region."""
+
+    @property
+    def level(self) -> str:
+        """error: a fact of acquisition, beyond doubt · warning: such a fact, or a scene too pure to be content alone ·
+        info: the most telling factor there is."""
+        tier, region = self.factor.tier, self.region
+        if region.excess < TELLING[tier]:
+            return "info"
+        is_certain = region.log10_even < CERTAIN[tier]
+        return ("error" if is_certain else "warning") if tier == ACQUISITION else ("warning" if is_certain else "info")
+
+
+def shortcuts(evidence: Evidence) -> list[Finding]:
+    """One finding for each class and factor of acquisition that gives it away, one for each class of the scene's.
+
+    Levels: error for a fact of acquisition (camera, JPEG tables, size, time) that at least 70 % of the samples in a
+    region beyond the class's share bear out, with p < 1e-6 against half of that on unseen samples; warning for a
+    region of the scene with 75 %. A scene is often content (MNIST's "1" has little ink), so it is never an error.
+    Where nothing is that strong, the most telling factor is one note. Each shows the class with and without the factor.
+    """
+    return [_finding(evidence, s) for s in telling(evidence)]
+
+
+def telling(evidence: Evidence) -> list[Shortcut]:
+    """The shortcuts that are findings, the gravest first."""
+    labels, rows = _independent(evidence)
+    classes = np.flatnonzero(np.bincount(labels[rows], minlength=len(evidence.samples.classes)) >= LEAST)
+    if len(classes) < 2:
+        return []
+    draws = _draws(evidence, rows)
+    found: list[Shortcut] = []
+    for factor in factors(evidence):
+        columns = [_taken(c, rows) for c in factor.columns]
+        for label in classes.tolist():
+            region = scan(columns, labels[rows], label, draws)
+            if region is not None:
+                members = inside(region.conditions, factor.columns)
+                found.append(Shortcut(factor=factor, region=region, members=members))
+    return _strongest(found)
+
+
+def _strongest(found: Sequence[Shortcut]) -> list[Shortcut]:
+    """Of acquisition all that tell, of the scene the best of each class; else the one that says most."""
+    ranks = {"error": 0, "warning": 1, "info": 2}
+    ordered = sorted(found, key=lambda s: (ranks[s.level], s.region.log10_even, s.region.log10_chance))
+    kept: list[Shortcut] = []
+    seen: set[int] = set()
+    for s in ordered:
+        if s.level == "info":
+            continue
+        if s.factor.tier != ACQUISITION:
+            if s.region.label in seen:
+                continue
+            seen.add(s.region.label)
+        kept.append(s)
+    return kept[:MOST] if kept else ordered[:1]
+
+
+def _independent(evidence: Evidence) -> tuple[Array, Array]:
+    """Labels (-1 for none) and the rows that count: of exact copies, and of a group's samples of one class, one each.
+
+    Frames of one video agree in everything; counted one by one they would make any factor look certain. Where groups
+    are so large that hardly a sample is left, they are sources rather than copies, and every sample counts.
+    """
+    samples = evidence.samples
+    labels = np.array([-1 if v is None else v for v in evidence.labels], np.int64)
+    usable = np.flatnonzero((labels >= 0) & samples.is_ok)
+    pixels, groups = samples.column("pixel_sha256"), samples.column("group_id")
+    alone = _firsts(usable, [(labels[i], pixels[i] or i) for i in usable.tolist()])
+    tied = _firsts(alone, [(labels[i], groups[i]) for i in alone.tolist()])
+    return labels, tied if len(tied) >= max(len(alone) / 20, LEAST * len(samples.classes)) else alone
+
+
+def _firsts(rows: Array, keys: list[tuple[Any, Any]]) -> Array:
+    first: dict[tuple[Any, Any], int] = {}
+    for row, key in zip(rows.tolist(), keys, strict=True):
+        first.setdefault(key, row)
+    return np.array(sorted(first.values()), np.int64)
+
+
+def _draws(evidence: Evidence, rows: Array) -> Array:
+    """An independent number for each row, from its id: other rows do not change it."""
+    words = evidence.samples.ids.view(np.uint8).reshape(len(evidence.samples), 16)[:, :8]
+    return np.ascontiguousarray(words).view("<u8")[rows, 0]
+
+
+def _taken(column: Any, rows: Array) -> Any:
+    return type(column)(name=column.name, values=column.values[rows], kinds=column.kinds)
+
+
+def _finding(evidence: Evidence, found: Shortcut) -> Finding:
+    factor, region = found.factor, found.region
+    name = evidence.samples.classes.title(region.label)
+    told = (f"{region}: {region.hits:,} of {region.size:,} samples are {name} ({100 * region.purity:.0f} %; "
+            f"{100 * region.share:.0f} % of all samples are), which is {100 * region.reach:.0f} % of the class.")
+    means = {"error": f" A model can tell the class by the {factor.name} alone.",
+             "warning": f" The {factor.name} may stand for the class, or be part of it: look at the pictures.",
+             "info": f" No factor tells more; that of the {factor.name} may well be content."}[found.level]  # fmt: skip
+    return Finding(
+        level=found.level, subject=name, message=told + means, score=float(np.clip(region.excess, 0, 1)),
+        evidence={
+            "factor": factor.name, "tier": factor.tier, "class": region.label, "region": described(region.conditions),
+            "purity": round(region.purity, 4), "share_of_class": round(region.reach, 4), "counted": region.size,
+            "log10_p": round(region.log10_even, 1), "edit": factor.edit, "galleries": _galleries(evidence, found, name),
+        },
+    )  # fmt: skip
+
+
+def described(conditions: Sequence[Condition]) -> list[dict[str, Any]]:
+    """Conditions as JSON; a bound that is not there is null."""
+    return [{"column": c.column, "low": c.low if np.isfinite(c.low) else None,
+             "high": c.high if np.isfinite(c.high) else None, "kind": c.kind} for c in conditions]  # fmt: skip
+
+
+def _galleries(evidence: Evidence, found: Shortcut, name: str) -> list[dict[str, Any]]:
+    labels = np.array([-1 if v is None else v for v in evidence.labels], np.int64)
+    is_class = (labels == found.region.label) & evidence.samples.is_ok
+    said = str(found.region)
+    return [{"title": f"{name}, {said}", "ids": _chosen(evidence, is_class & found.members)},
+            {"title": f"{name} without it", "ids": _chosen(evidence, is_class & ~found.members)}]  # fmt: skip
+
+
+def _chosen(evidence: Evidence, mask: Array) -> list[str]:
+    """Some of the rows, those of test last: the report withholds its pictures while it is sealed."""
+    rows = np.flatnonzero(mask)
+    order = np.lexsort((_draws(evidence, rows), evidence.assigned[rows] == "test"))
+    return [evidence.ids[i].hex() for i in rows[order][:SHOWN].tolist()]
