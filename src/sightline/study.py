@@ -78,6 +78,11 @@ class Study:
         return self.directory / "findings.parquet"
 
     @property
+    def inspection_path(self) -> Path:
+        """inspection.parquet."""
+        return self.directory / "inspection.parquet"
+
+    @property
     def checklist_path(self) -> Path:
         """checklist.json."""
         return self.directory / "checklist.json"

@@ -6,15 +6,18 @@ Audits may read pixels and labels of the test split, never predictions, so that 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from sightline.audits.balance import class_balance
 from sightline.audits.counts import class_counts
 from sightline.audits.duplicates import exact_duplicates
-from sightline.audits.evidence import Evidence
+from sightline.audits.evidence import Array, Evidence
 from sightline.audits.findings import LEVELS, SCHEMA, Finding, Findings
 from sightline.audits.unreadable import unreadable
-from sightline.errors import DataError, did_you_mean
+from sightline.errors import DataError, MissingExtraError, did_you_mean, extra_needed
+from sightline.inspection import Inspection, inspect
+from sightline.predictions import Predictions
 from sightline.samples import SampleTable
 from sightline.splits import Splits
 
@@ -38,10 +41,17 @@ CHECKS: tuple[Check, ...] = (
 )
 
 
-def audit(samples: SampleTable, splits: Splits | None = None, *, checks: Sequence[str] | None = None) -> Findings:
+def audit(
+    samples: SampleTable, splits: Splits | None = None, *, checks: Sequence[str] | None = None,
+    inspection: Inspection | Callable[[], Inspection] | None = None, embeddings: Array | None = None,
+    predictions: Predictions | None = None,
+) -> Findings:  # fmt: skip
     """Findings of all checks, or of the named ones, over the given splits (None: the source's official ones).
 
-    Triggers the first full read of the images. Raises DataError for an unknown check, or splits of other samples.
+    Triggers the first full read of the images. `inspection` is a look at these samples that there was already, or what
+    gives it; `embeddings` are features of one's own, float32 [n, d] in table order; `predictions` those of a run for
+    samples it was not fitted to. A check whose extra is not installed says so in a finding, and is refused by name with
+    MissingExtraError. Raises DataError for an unknown check, or splits of other samples.
     """
     known = {check.name: check for check in CHECKS}
     for name in checks if checks is not None else ():
@@ -50,7 +60,21 @@ def audit(samples: SampleTable, splits: Splits | None = None, *, checks: Sequenc
     if splits is not None and splits.samples_digest != samples.digest:
         raise DataError(f"The splits were made for other samples than {samples.name} holds now. Assign them again: "
                         "sightline split STUDY")  # fmt: skip
-    evidence = Evidence(samples.hashed(), splits)
+    if inspection is None and not samples.is_hashed:
+        with suppress(MissingExtraError):  # one decoding for both where it can be
+            inspection = inspect(samples)
+            samples = inspection.samples
+    evidence = Evidence(samples.hashed(), splits, inspection, embeddings, predictions)
     chosen = [check for check in CHECKS if checks is None or check.name in checks]
     about = {"samples": samples.digest, "splits": splits.digest if splits is not None else None}
-    return Findings.of([(check.name, check.run(evidence)) for check in chosen], about)
+    return Findings.of([(check.name, _run(check, evidence, is_asked=checks is not None)) for check in chosen], about)
+
+
+def _run(check: Check, evidence: Evidence, *, is_asked: bool) -> list[Finding]:
+    try:
+        return check.run(evidence)
+    except (MissingExtraError, ModuleNotFoundError) as e:
+        missing = e if isinstance(e, MissingExtraError) else extra_needed(e, f"The check {check.name}")
+        if missing is None or is_asked:
+            raise (missing or e) from None
+        return [Finding(level="info", subject=check.name, score=0.0, message=f"not looked for: {missing}")]

@@ -1,13 +1,18 @@
-"""What a check may look at: samples after the first full read, and the split each is in."""
+"""What a check may look at: samples after the first full read, their pictures, and the split each is in."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from sightline.audits.edits import Trial
+from sightline.inspection import Inspection, inspect
+from sightline.predictions import Predictions
+from sightline.preprocessing import Preprocessing
 from sightline.samples import SampleTable
 from sightline.splits import Splits
 
@@ -23,6 +28,22 @@ class Evidence:
     samples: SampleTable
     splits: Splits | None
     """None: the official splits of the source are looked at."""
+    inspected: Inspection | Callable[[], Inspection] | None = None
+    """What a look at the images found, or what gives it when a check asks for it."""
+    embeddings: Array | None = None
+    """A person's own features of the samples, float32 [n, d] in table order."""
+    predictions: Predictions | None = None
+    """A run's own predictions of samples that it was not fitted to; never of test."""
+    contracts: Mapping[str, Preprocessing] = field(default_factory=dict)
+    """Preprocessing contracts whose normalization is compared with the splits' statistics, by what to call them."""
+    trial: Trial | None = None
+    """A trained model that answers edited images of val."""
+
+    @cached_property
+    def inspection(self) -> Inspection:
+        """A row of facts and a thumbnail for each image; looks at the images when nobody has. Needs the extra audit."""
+        found = self.inspected if self.inspected is not None else inspect(self.samples)
+        return found() if callable(found) else found
 
     @cached_property
     def assigned(self) -> Array:

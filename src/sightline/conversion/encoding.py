@@ -13,6 +13,7 @@ from PIL import Image
 
 from sightline.errors import DataError
 from sightline.images import Pixels, decode
+from sightline.images.upright import oriented
 from sightline.preprocessing import reference
 
 Array = npt.NDArray[Any]
@@ -87,7 +88,7 @@ def encoded(payload: bytes, pixels: Pixels, encoding: Encoding) -> Encoded:
     """
     if pixels.bits != 8:
         raise NotEncodable(f"{pixels.bits} bits")
-    levels = np.ascontiguousarray(reference.oriented(pixels.values, pixels.orientation))
+    levels = np.ascontiguousarray(oriented(pixels.values, pixels.orientation))
     if levels.shape[2] in {2, 4}:
         if (levels[:, :, -1] != 255).any():
             raise NotEncodable("transparency")

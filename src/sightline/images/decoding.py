@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import os
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import IO, Any
 
@@ -80,6 +80,8 @@ class Pixels:
     """8 or 16: the depth the values are to be scaled by."""
     orientation: int = 1
     """EXIF orientation 1 … 8 that has NOT been applied."""
+    complaint: str | None = None
+    """What the decoder of a JPEG complained of and went on: damage that is guessed over, or bytes too many."""
 
 
 def codec_of(head: bytes) -> str:
@@ -134,15 +136,16 @@ def jpeg_header(data: bytes) -> Header | None:
         height, width, colorspace, _ = simplejpeg.decode_jpeg_header(data)
     except (ValueError, KeyError):
         return None
-    if colorspace not in {"YCbCr", "Gray"} or height * width > MAX_PIXELS:
-        return None
-    return _jpeg_of(width, height, "L" if colorspace == "Gray" else "RGB")
+    return header_of_jpeg(width, height, {"YCbCr": 3, "Gray": 1}.get(colorspace, 0))
 
 
 @lru_cache(1 << 16)
-def _jpeg_of(width: int, height: int, mode: str) -> Header:
+def header_of_jpeg(width: int, height: int, channels: int) -> Header | None:
+    """Header of a plain JPEG; None for other channels than 1 and 3, and for more pixels than are taken."""
     # Of a million photographs many have the same size: one value for them all takes less memory and time.
-    return Header("jpeg", width, height, mode, 8, None)
+    if channels not in {1, 3} or height * width > MAX_PIXELS:
+        return None
+    return Header("jpeg", width, height, "L" if channels == 1 else "RGB", 8, None)
 
 
 def decode(data: bytes) -> Pixels:
@@ -152,14 +155,16 @@ def decode(data: bytes) -> Pixels:
     Raises DecodeError for anything that cannot be decoded completely: a truncated file is not half an image.
     """
     codec = codec_of(data[:16])
-    if codec == "jpeg":
-        pixels = _decode_jpeg(data)
-        if pixels is not None:
-            return pixels
-    return _decode_with_pillow(data, codec)
+    if codec != "jpeg":
+        return _decode_with_pillow(data, codec)
+    pixels = _decode_jpeg(data)
+    if isinstance(pixels, Pixels):
+        return pixels
+    return replace(_decode_with_pillow(data, codec), complaint=pixels)
 
 
-def _decode_jpeg(data: bytes) -> Pixels | None:
+def _decode_jpeg(data: bytes) -> Pixels | str | None:
+    """Pixels, or what was complained of; None for what is not decoded here."""
     # simplejpeg and Pillow carry the same engine (libjpeg-turbo) and give the same pixels; simplejpeg saves the
     # 150 µs that Pillow spends on copying. What it refuses (CMYK, any irregularity) Pillow judges.
     try:
@@ -167,8 +172,10 @@ def _decode_jpeg(data: bytes) -> Pixels | None:
         if height * width > MAX_PIXELS or colorspace not in {"YCbCr", "Gray"}:
             return None
         values = simplejpeg.decode_jpeg(data, colorspace="GRAY" if colorspace == "Gray" else "RGB", strict=True)
-    except (ValueError, KeyError):  # KeyError: a header cut before its colour space
+    except KeyError:  # a header cut before its colour space
         return None
+    except ValueError as e:
+        return str(e)
     orientation = 1
     if b"Exif\0\0" in data[:4096]:
         with _opened(io.BytesIO(data), "jpeg") as image:

@@ -6,6 +6,7 @@ import importlib.util
 import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,13 @@ class ImageReader:
         except OSError as e:
             raise DecodeError(f"cannot be read: {e.strerror or e}") from None
 
+    def is_whole(self, i: int) -> bool:
+        """Whether the pixels of sample `i` are all those of an encoded image, decoded as `images.decode` does."""
+        if self._get("codec", i) == "raw" or (self._crops is not None and self._crops[i].is_valid):
+            return False
+        container = self._get("container", i)
+        return container != "packed" and not hasattr(self._container(container), "pixels")
+
     def head(self, i: int) -> bytes:
         """The payload, or so many of its first bytes that they hold the header of any usual image."""
         if self._remotes and self._get("root", i) in self._remotes:
@@ -171,7 +179,7 @@ class ImageReader:
         if crop is None:
             return pixels
         top, left, bottom, right = pixel_box(crop, *pixels.values.shape[:2])
-        return Pixels(pixels.values[top:bottom, left:right], pixels.bits, pixels.orientation)
+        return replace(pixels, values=pixels.values[top:bottom, left:right])
 
     def band(self, i: int, top: int, bottom: int) -> tuple[Pixels, int]:
         """Native pixels of sample `i` that hold at least the stored rows `top` … `bottom` - 1, and the first one's row.

@@ -9,6 +9,19 @@ from PIL import Image, ImageOps
 
 from sightline.images.decoding import Pixels
 
+Array = np.ndarray[Any, Any]
+
+
+def oriented(values: Array, orientation: int) -> Array:
+    """An upright view of height × width × channels, by EXIF orientation 1 … 8."""
+    if orientation >= 5:
+        values = values.transpose(1, 0, 2)
+    if orientation in {2, 3, 6, 7}:
+        values = values[:, ::-1]
+    if orientation in {3, 4, 7, 8}:
+        values = values[::-1]
+    return values
+
 
 def upright(pixels: Pixels) -> Image.Image:
     """Pillow image (L or RGB, 8 bits) of native pixels: rotated as EXIF says, alpha laid on white, 16 bits cut to 8."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from sightline import audits, catalog, indexing
 from sightline import splits as splitting
 from sightline.audits import LEVELS, Findings
 from sightline.digests import plain
-from sightline.errors import DataError
+from sightline.errors import DataError, MissingExtraError
+from sightline.inspection import Inspection, OtherSamplesError, inspect
 from sightline.pipeline.outcome import Outcome
 from sightline.samples import SampleTable
 from sightline.splits import Splits
@@ -84,7 +87,7 @@ def audit(study: str | Path, *, checks: Sequence[str] | None = None) -> Outcome:
     home = Study.open(study)
     samples = read_hashed(home)
     splits = read_splits(home, samples) if home.splits_path.exists() else None
-    new = audits.audit(samples, splits, checks=checks)
+    new = audits.audit(samples, splits, checks=checks, inspection=partial(read_inspection, home, samples))
     findings = Findings.read(home.findings_path).merge(new) if checks and home.findings_path.exists() else new
     findings.write(home.findings_path)
     home.record_artifact("findings", findings.digest)
@@ -154,12 +157,24 @@ def _fetched(name: str | None, folder: str | Path | None, form: str | None) -> O
 
 
 def read_hashed(home: Study) -> SampleTable:
-    """The study's samples after the first full read, which is stored so that it happens once."""
+    """The study's samples after the first full read, which is stored so that it happens once, with its inspection."""
     samples = home.read_samples()
-    hashed = samples.hashed()
-    if hashed is not samples:
-        home.write_samples(hashed)
+    if samples.is_hashed:
+        return samples
+    try:
+        hashed = inspect(samples, to=home.inspection_path).samples
+    except MissingExtraError:  # hashes need no extra; an audit asks for it when it wants to look at the pictures
+        hashed = samples.hashed()
+    home.write_samples(hashed)
     return hashed
+
+
+def read_inspection(home: Study, samples: SampleTable) -> Inspection:
+    """What a look at the study's images found: the stored one where it is of these samples, else a new one."""
+    if home.inspection_path.exists():
+        with suppress(OtherSamplesError):
+            return Inspection.read(home.inspection_path, samples)
+    return inspect(samples, to=home.inspection_path)
 
 
 def read_splits(home: Study, samples: SampleTable) -> Splits:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from sightline.digests import digest_of, short
 from sightline.errors import ContractError, did_you_mean
 from sightline.images import Pixels
+from sightline.images.upright import oriented
 from sightline.preprocessing import reference, sources
 from sightline.preprocessing.arrays import pixels_of
 from sightline.preprocessing.reference import Geometry
@@ -247,7 +248,7 @@ class Preprocessing:
         self.check_bits(pixels, name)
         levels = reference.levels_of(pixels)
         if self.orientation == "apply":
-            levels = reference.oriented(levels, pixels.orientation)
+            levels = oriented(levels, pixels.orientation)
         return reference.in_colour_mode(reference.without_alpha(levels, self.alpha), self.color_mode)
 
     def geometry(self, height: int, width: int) -> Geometry:

@@ -42,17 +42,6 @@ def levels_of(pixels: Pixels) -> Array:
     return pixels.values
 
 
-def oriented(levels: Array, orientation: int) -> Array:
-    """An upright view of height × width × channels, by EXIF orientation 1 … 8."""
-    if orientation >= 5:
-        levels = levels.transpose(1, 0, 2)
-    if orientation in {2, 3, 6, 7}:
-        levels = levels[:, ::-1]
-    if orientation in {3, 4, 7, 8}:
-        levels = levels[::-1]
-    return levels
-
-
 def without_alpha(levels: Array, alpha: str) -> Array:
     """1 or 3 channels: transparency laid over white or black, or simply left away ("drop")."""
     channels = levels.shape[2]

@@ -4,56 +4,115 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from sightline.errors import DecodeError
 from sightline.images import ImageReader, Pixels
+from sightline.images.upright import oriented
 from sightline.progress import progress
 from sightline.samples.schema import SCHEMA
 
 
+R = TypeVar("R")
+
+BLOCK = 1024
+"""Rows that are read before what they gave is put away."""
+
+
+class Fingerprint(NamedTuple):
+    """What the first full read fills in of one row."""
+
+    status: str
+    reason: str | None
+    content_sha256: bytes | None = None
+    pixel_sha256: bytes | None = None
+    pixel_sums: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """What reading one image gave."""
+
+    payload: bytes | None
+    pixels: Pixels | None
+    reason: str | None
+    """Why there are no pixels."""
+
+
+def read_image(reader: ImageReader, i: int, pixels: Callable[[int, bytes], Pixels] | None = None) -> Image:
+    """Payload and pixels of sample `i`, as far as they can be had; `pixels` decodes in place of the reader."""
+    payload = None
+    try:
+        payload = reader.payload(i)
+        return Image(payload, (pixels or reader.pixels)(i, payload), None)
+    except DecodeError as e:
+        return Image(payload, None, str(e))
+
+
+def fingerprint_of(image: Image) -> Fingerprint:
+    """The columns that a full read of this image fills in."""
+    content = hashlib.sha256(image.payload).digest() if image.payload is not None else None
+    if image.pixels is None:
+        return Fingerprint("unreadable", image.reason, content)
+    return Fingerprint("ok", None, content, pixel_sha256_of(image.pixels), pixel_sums_of(image.pixels))
+
+
+def work_through(n: int, work: Callable[[int], R], label: str) -> Iterator[list[R]]:
+    """What `work` gives for each of `n` rows, in order, `BLOCK` rows at a time, on all cores."""
+    # Threads: decoding and hashing release the GIL; blocks keep 1.28 M futures from being made at once.
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool, progress(label, n) as advance:
+        for start in range(0, n, BLOCK):
+            block = range(start, min(start + BLOCK, n))
+            yield list(pool.map(work, block))
+            advance(len(block))
+
+
 def full_read(table: pa.Table, reader: ImageReader) -> pa.Table:
     """A table of `SCHEMA` with its fingerprints filled in; what cannot be decoded becomes a row with a reason."""
-    n = len(table)
-    content: list[bytes | None] = [None] * n
-    pixel: list[bytes | None] = [None] * n
-    sums: list[dict[str, Any] | None] = [None] * n
-    status, reason = table["status"].to_pylist(), table["reason"].to_pylist()
+    status = table["status"].to_pylist()
 
-    def read_one(i: int) -> None:
-        if status[i] != "ok":
-            return
-        try:
-            payload = reader.payload(i)
-            content[i] = hashlib.sha256(payload).digest()
-            pixels = reader.pixels(i, payload)
-        except DecodeError as e:
-            status[i], reason[i] = "unreadable", str(e)
-            return
-        pixel[i], sums[i] = pixel_sha256_of(pixels), pixel_sums_of(pixels)
+    def read_one(i: int) -> Fingerprint | None:
+        return fingerprint_of(read_image(reader, i)) if status[i] == "ok" else None
 
-    # Threads: decoding and hashing release the GIL; slices keep 1.28 M futures from being made at once.
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool, progress("read", n) as advance:
-        for start in range(0, n, 1024):
-            block = range(start, min(start + 1024, n))
-            for _ in pool.map(read_one, block):
-                pass
-            advance(len(block))
-    read = {"status": status, "reason": reason, "content_sha256": content, "pixel_sha256": pixel, "pixel_sums": sums}
-    for name, values in read.items():
+    return with_fingerprints(table, [fingerprints_to_arrow(b) for b in work_through(len(table), read_one, "read")])
+
+
+def fingerprints_to_arrow(block: Sequence[Fingerprint | None]) -> pa.Table:
+    """The columns of some rows, with a further one that says which were read; others are null throughout."""
+    columns = {name: pa.array([None if f is None else f[k] for f in block], _flat(SCHEMA.field(name).type))
+               for k, name in enumerate(Fingerprint._fields)}  # fmt: skip
+    return pa.table(columns | {"was_read": pa.array([f is not None for f in block])})
+
+
+def with_fingerprints(table: pa.Table, blocks: Sequence[pa.Table]) -> pa.Table:
+    """A table of `SCHEMA` with the fingerprints of its rows, in order; rows that were not read stay as they are."""
+    read = pa.concat_tables(blocks)
+    was_read = read["was_read"].combine_chunks()
+    for name in Fingerprint._fields:
         i = SCHEMA.get_field_index(name)
-        table = table.set_column(i, SCHEMA.field(i), pa.array(values, SCHEMA.field(i).type))
+        column = read[name].combine_chunks()
+        if not pc.all(was_read).as_py():
+            former = table[name].combine_chunks().cast(column.type)
+            column = pc.choose(pc.cast(was_read, pa.int8()), former, column)
+        table = table.set_column(i, SCHEMA.field(i), column.cast(SCHEMA.field(i).type))
     return table
 
 
+def _flat(kind: pa.DataType) -> pa.DataType:
+    return kind.value_type if pa.types.is_dictionary(kind) else kind
+
+
 def pixel_sha256_of(pixels: Pixels) -> bytes:
-    """The column `pixel_sha256`: hash of native pixels with their shape, depth and orientation."""
-    values = np.ascontiguousarray(pixels.values)
-    h = hashlib.sha256(f"{pixels.bits} {values.shape} {pixels.orientation}".encode())
+    """The column `pixel_sha256`: hash of decoded pixels, turned as EXIF says, with their shape and depth."""
+    values = np.ascontiguousarray(oriented(pixels.values, pixels.orientation))
+    h = hashlib.sha256(f"{pixels.bits} {values.shape} 1".encode())  # 1: upright
     h.update(values.data)
     return h.digest()
 

@@ -85,7 +85,7 @@ SCHEMA = pa.schema(
         # Payload bytes as the source stores them; null until the first full read. `convert` keeps it, whatever it makes
         # of the bytes: a test split is known by it, and looks at a converted one are looks at the same.
         pa.field("content_sha256", pa.binary(32)),
-        pa.field("pixel_sha256", pa.binary(32)),  # native decoded pixels with their shape and depth
+        pa.field("pixel_sha256", pa.binary(32)),  # decoded pixels, upright, with their shape and depth
         pa.field("pixel_sums", PIXEL_SUMS),  # exact integers: the statistics of any subset follow without reading
     ]
 )

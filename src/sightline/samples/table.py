@@ -185,9 +185,14 @@ class SampleTable:
         return self._hashed
 
     @cached_property
+    def is_hashed(self) -> bool:
+        """Whether the first full read has been: no readable image lacks its hashes."""
+        is_missing = pc.and_(self.table["content_sha256"].is_null(), pa.array(self.is_ok))
+        return not np.asarray(is_missing.to_numpy(), bool).any()
+
+    @cached_property
     def _hashed(self) -> SampleTable:
-        pending = np.asarray(pc.and_(self.table["content_sha256"].is_null(), pa.array(self.is_ok)).to_numpy(), bool)
-        return replace(self, table=full_read(self.table, self.reader())) if pending.any() else self
+        return self if self.is_hashed else replace(self, table=full_read(self.table, self.reader()))
 
     def to_pandas(self) -> pd.DataFrame:
         """The table as a DataFrame, ids in hex."""

@@ -1,0 +1,289 @@
+"""What a picture looks like, in numbers, and its thumbnail. All of it from pixels that are decoded already.
+
+| column | is |
+|---|---|
+| `luminance_…` | mean, standard deviation and percentiles of ITU-R 601 luminance |
+| `entropy` | of the luminance's histogram of 256 levels, in bits: 0 for one level, 8 for all alike |
+| `sharpness` | how much of the local contrast a small blur takes away, see `sharpness_of` |
+| `blockiness` | how much larger steps between the 8 × 8 blocks of a JPEG are than those inside, see `blockiness_of` |
+| `red` `green` `blue` | mean |
+| `saturation` | mean of (largest - smallest channel) / largest, of the thumbnail's pixels |
+| `chroma_max` | largest difference between two channels of a pixel of the thumbnail; 0 for a grey picture |
+| `transparent_share` | share of pixels whose opacity is below one half |
+| `bars_…` | uniform rows or columns at each side; `bars_step` is how sharply they end, see `bars_of` |
+| `corners` `border` | mean colours of the thumbnail's corners (an eighth of the side) and of its outer sixteenth |
+
+Levels are shares of full scale: 65,535 of 16 bits is 1, and a 12-bit image stored in 16 is dark.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from sightline.images import Pixels
+from sightline.images.upright import oriented
+from sightline.inspection.schema import BARS, MEASURES
+
+Array = np.ndarray[Any, Any]
+
+WORKING_SIDE = 512
+"""Longer side at which sharpness is measured: larger images are reduced to it, as a network's input would be."""
+
+TILES = 8
+"""Sharpness is that of the sharpest parts of a grid of so many rows and columns: a blurred ground is no blurred image."""
+
+UNIFORM = 6
+"""A row whose luminance varies by no more than this (of 255) is one of a bar; JPEG leaves some noise in them."""
+
+STEP = 16
+"""A pixel behind a bar differs from it by more than this (of 255)."""
+
+
+class Picture(NamedTuple):
+    """What one image gives before the columns are computed for many at once."""
+
+    histogram: Array
+    """float64 [256], of luminance; sums to 1."""
+    percentiles: Array | None
+    """luminance_p1 … luminance_p99 of 16-bit images, whose histogram is too coarse."""
+    sharpness: float
+    blockiness: float
+    transparent_share: float
+    bars: tuple[int, int, int, int]
+    bars_step: float
+    thumbnail: Array
+    """uint8 [side, side, 3]."""
+
+
+@contextmanager
+def single_threaded() -> Iterator[None]:
+    """OpenCV without threads of its own, as it was before afterwards: images are what runs in parallel here."""
+    import cv2
+
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)
+
+
+def picture_of(pixels: Pixels, side: int) -> Picture:
+    """Measures and thumbnail of one decoded image."""
+    import cv2
+
+    values, transparent = _opaque(pixels.values)
+    levels = _eight_bits(values)
+    grey = levels[:, :, 0] if levels.shape[2] == 1 else cv2.cvtColor(levels, cv2.COLOR_RGB2GRAY)
+    grey = np.ascontiguousarray(grey)
+    histogram = cv2.calcHist([grey], [0], None, [256], [0, 256])[:, 0].astype(np.float64)
+    bars, step = bars_of(grey)
+    return Picture(
+        histogram=histogram / histogram.sum(), percentiles=_fine_percentiles(values), sharpness=sharpness_of(grey),
+        blockiness=blockiness_of(grey), transparent_share=transparent, bars=_upright_bars(bars, pixels.orientation),
+        bars_step=step, thumbnail=_thumbnail(values, levels, side, pixels.orientation),
+    )  # fmt: skip
+
+
+def _opaque(values: Array) -> tuple[Array, float]:
+    """The colours laid on white, and the share of pixels that are more transparent than not."""
+    if values.shape[2] in {1, 3}:
+        return values, 0.0
+    opacity = values[..., -1:]
+    full = np.iinfo(values.dtype).max
+    mixed = (values[..., :-1].astype(np.uint64) * opacity + full * (full - opacity.astype(np.uint64)) + full // 2)
+    return (mixed // full).astype(values.dtype), float((opacity < full / 2).mean())
+
+
+def _eight_bits(values: Array) -> Array:
+    return np.ascontiguousarray(values if values.dtype == np.uint8 else (values >> 8).astype(np.uint8))
+
+
+PERCENTILES = (1, 5, 50, 95, 99)
+
+
+def _fine_percentiles(values: Array) -> Array | None:
+    if values.dtype == np.uint8:
+        return None
+    grey = values[..., 0] if values.shape[2] == 1 else values.astype(np.float32) @ np.float32([0.299, 0.587, 0.114])
+    return np.asarray(np.percentile(grey, PERCENTILES) / 65535)
+
+
+def _thumbnail(values: Array, levels: Array, side: int, orientation: int) -> Array:
+    import cv2
+
+    if values.dtype == np.uint16:  # medical and depth images use a part of the range; a black square tells nothing
+        low, high = int(values.min()), int(values.max())
+        levels = ((values.astype(np.float32) - low) * (255 / max(high - low, 1)) + 0.5).astype(np.uint8)
+    small = cv2.resize(levels, (side, side), interpolation=cv2.INTER_AREA).reshape(side, side, -1)
+    if small.shape[2] == 1:
+        small = np.repeat(small, 3, axis=2)
+    return np.ascontiguousarray(oriented(small, orientation))
+
+
+def sharpness_of(grey: Array) -> float:
+    """How much of the differences between neighbours a blur of nine pixels takes away: 0 all blurred … 1 all detail.
+
+    After F. Crete et al., The blur effect (2007): a picture that is blurred already loses little when it is blurred
+    again. Differences rather than their squares, and a share rather than an amount, so that contrast does not count.
+    Measured at a longer side of at most `WORKING_SIDE`, in the sharpest tenth of the tiles that have any contrast. NaN
+    for a picture without contrast, or of fewer than 12 rows or columns.
+    """
+    import cv2
+
+    height, width = grey.shape
+    if min(height, width) < 12:
+        return float("nan")
+    if max(height, width) > WORKING_SIDE:
+        scale = WORKING_SIDE / max(height, width)
+        size = (max(round(width * scale), 12), max(round(height * scale), 12))
+        grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
+    parts = []
+    for down, kernel in ((True, (1, 9)), (False, (9, 1))):
+        blurred = cv2.blur(grey, kernel)
+        own, left = _steps(grey, down), _steps(blurred, down)
+        parts.append((_tile_sums(own), _tile_sums(cv2.subtract(own, left)), own.size))
+    lost, had = parts[0][1] + parts[1][1], parts[0][0] + parts[1][0]
+    # Two levels between neighbours on average: below it noise of the encoder is all there is.
+    telling = had >= 2 * (parts[0][2] + parts[1][2]) / had.size
+    if not telling.any():
+        return float("nan") if had.sum() == 0 else float(lost.sum() / had.sum())
+    return float(np.quantile(lost[telling] / had[telling], 0.9))
+
+
+def _steps(grey: Array, down: bool) -> Array:
+    import cv2
+
+    return cv2.absdiff(grey[1:], grey[:-1]) if down else cv2.absdiff(grey[:, 1:], grey[:, :-1])
+
+
+def _tile_sums(values: Array) -> Array:
+    """Sums over `TILES` × `TILES` parts of nearly equal size."""
+    import cv2
+
+    whole = cv2.integral(values)
+    rows, columns = (np.linspace(0, n, min(TILES, n) + 1).astype(int) for n in values.shape)
+    at = whole[np.ix_(rows, columns)].astype(np.float64)
+    return np.asarray(at[1:, 1:] - at[:-1, 1:] - at[1:, :-1] + at[:-1, :-1])
+
+
+def blockiness_of(grey: Array) -> float:
+    """Mean step between neighbouring pixels across the borders of 8 × 8 blocks, over the median of the other phases.
+
+    1 for a picture that no JPEG encoder has seen, or a gentle one; 2 and more where blocks show. The grid may lie
+    anywhere: a picture cut after it was compressed has its own. NaN below 24 rows or columns, or without any step.
+    """
+    import cv2
+
+    if min(grey.shape) < 24:
+        return float("nan")
+    worst = []
+    for down in (True, False):
+        lines = cv2.reduce(_steps(grey, down), 1 if down else 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel()
+        whole = lines[: len(lines) // 8 * 8].reshape(-1, 8).mean(0)
+        middle = np.median(whole)
+        worst.append(float(whole.max() / middle) if middle > 0 else float("nan"))
+    return float(np.mean(worst))
+
+
+def bars_of(grey: Array) -> tuple[tuple[int, int, int, int], float]:
+    """Uniform rows at top and bottom and uniform columns at left and right, and how sharply they end.
+
+    The second value is the share of pixels, just inside a bar, that differ from it; the smaller of two opposite sides
+    that both have bars, the larger of the two pairs; 0 without such a pair. Bars that were added end at once all along;
+    the plain ground of a photographed thing does not.
+    """
+    counts, steps = [], []
+    for picture in (grey, grey[::-1], grey.T, grey.T[::-1]):
+        count = _uniform_rows(picture)
+        counts.append(count)
+        inner = min(count + 2, len(picture) - 1)  # one row may be half bar, half picture
+        level = int(picture[0].mean())
+        behind = np.abs(picture[inner].astype(np.int16) - level) > STEP
+        steps.append(float(behind.mean()) if 0 < count < len(picture) else 0.0)
+    pairs = [min(steps[i], steps[i + 1]) for i in (0, 2)]
+    return (counts[0], counts[1], counts[2], counts[3]), max(pairs)
+
+
+def _uniform_rows(picture: Array) -> int:
+    """Rows from the first on that are of one level, the same in all of them."""
+    low, high = int(picture[0].min()), int(picture[0].max())
+    if high - low > UNIFORM:
+        return 0
+    count, step = 1, 32
+    while count < len(picture):
+        block = picture[count : count + step]
+        lows, highs = np.minimum.accumulate(block.min(1)), np.maximum.accumulate(block.max(1))
+        is_uniform = np.maximum(highs, high).astype(int) - np.minimum(lows, low) <= UNIFORM
+        if not is_uniform.all():
+            return count + int(is_uniform.argmin())
+        count, low, high = count + len(block), min(low, int(lows[-1])), max(high, int(highs[-1]))
+    return count
+
+
+def _upright_bars(bars: tuple[int, int, int, int], orientation: int) -> tuple[int, int, int, int]:
+    top, bottom, left, right = bars
+    if orientation >= 5:
+        top, bottom, left, right = left, right, top, bottom
+    if orientation in {2, 3, 6, 7}:
+        left, right = right, left
+    if orientation in {3, 4, 7, 8}:
+        top, bottom = bottom, top
+    return top, bottom, left, right
+
+
+def columns_of(pictures: Sequence[Picture | None]) -> dict[str, Array]:
+    """Columns of many images: float32 [n] (NaN for None), int64 [n] for the bars, float32 [n, 12] and [n, 3]."""
+    n, seen = len(pictures), [i for i, p in enumerate(pictures) if p is not None]
+    columns: dict[str, Array] = {name: np.full(n, np.nan, np.float32) for name in MEASURES}
+    columns |= {name: np.zeros(n, np.int64) for name in BARS}
+    columns |= {"corners": np.zeros((n, 12), np.float32), "border": np.zeros((n, 3), np.float32)}
+    if seen:
+        known = [p for p in pictures if p is not None]
+        for name, values in {**_of_levels(known), **_of_colours(np.stack([p.thumbnail for p in known]))}.items():
+            columns[name][seen] = values
+        for name in ("sharpness", "blockiness", "transparent_share", "bars_step"):
+            columns[name][seen] = [getattr(p, name) for p in known]
+        for k, name in enumerate(BARS):
+            columns[name][seen] = [p.bars[k] for p in known]
+    return columns
+
+
+def _of_levels(pictures: Sequence[Picture]) -> dict[str, Array]:
+    shares = np.stack([p.histogram for p in pictures])
+    levels = np.arange(256) / 255
+    mean = shares @ levels
+    columns = {
+        "luminance_mean": mean,
+        "luminance_std": np.sqrt(np.maximum(shares @ levels**2 - mean**2, 0)),
+        "entropy": -(shares * np.log2(np.where(shares > 0, shares, 1))).sum(1),
+    }
+    summed = shares.cumsum(1)
+    for k, p in enumerate(PERCENTILES):
+        reached = (summed < p / 100 - 1e-9).sum(1).clip(0, 255) / 255
+        columns[f"luminance_p{p}"] = np.array(
+            [reached[i] if (fine := picture.percentiles) is None else fine[k] for i, picture in enumerate(pictures)]
+        )
+    return columns
+
+
+def _of_colours(thumbnails: Array) -> dict[str, Array]:
+    side = thumbnails.shape[1]
+    largest, smallest = thumbnails.max(3).astype(np.int16), thumbnails.min(3).astype(np.int16)
+    colours = thumbnails.astype(np.float32) / 255
+    eighth, edge = max(side // 8, 1), max(side // 16, 1)
+    corners = [colours[:, rows, columns].mean((1, 2)) for rows in (slice(eighth), slice(-eighth, None))
+               for columns in (slice(eighth), slice(-eighth, None))]  # fmt: skip
+    is_border = np.ones((side, side), bool)
+    is_border[edge:-edge, edge:-edge] = False
+    mean = colours.mean((1, 2))
+    return {
+        "red": mean[:, 0], "green": mean[:, 1], "blue": mean[:, 2],
+        "saturation": ((largest - smallest) / np.maximum(largest, 1)).mean((1, 2)),
+        "chroma_max": (largest - smallest).max((1, 2)) / 255,
+        "corners": np.concatenate(corners, axis=1), "border": colours[:, is_border].mean(1),
+    }  # fmt: skip
