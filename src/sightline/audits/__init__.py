@@ -65,6 +65,8 @@ def audit(
             inspection = inspect(samples)
             samples = inspection.samples
     evidence = Evidence(samples.hashed(), splits, inspection, embeddings, predictions)
+    if samples.is_dropped.any():  # what a review dropped is in no split, and no longer anybody's trouble
+        evidence = evidence.take(~samples.is_dropped)
     chosen = [check for check in CHECKS if checks is None or check.name in checks]
     about = {"samples": samples.digest, "splits": splits.digest if splits is not None else None}
     return Findings.of([(check.name, _run(check, evidence, is_asked=checks is not None)) for check in chosen], about)

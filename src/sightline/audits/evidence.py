@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -44,6 +44,13 @@ class Evidence:
         """A row of facts and a thumbnail for each image; looks at the images when nobody has. Needs the extra audit."""
         found = self.inspected if self.inspected is not None else inspect(self.samples)
         return found() if callable(found) else found
+
+    def take(self, which: Array) -> Evidence:
+        """The evidence on some of the samples, by a boolean mask or positions."""
+        return replace(
+            self, samples=self.samples.take(which), inspected=lambda: self.inspection.take(which),
+            embeddings=None if self.embeddings is None else self.embeddings[which],
+        )  # fmt: skip
 
     @cached_property
     def assigned(self) -> Array:
