@@ -65,7 +65,8 @@ _EXTRAS = {"torch": "train", "torchvision": "train", "timm": "train", "plotly": 
            "sklearn": "digits", "pandas": "pandas", "numba": "pack", "pydicom": "medical",
            "tifffile": "tiff", "fsspec": "remote", "datasets": "hub",
            "google_crc32c": "tfrecord", "h5py": "hdf5", "lmdb": "lmdb",
-           "cv2": "audit", "faiss": "audit", "scipy": "audit", "cleanlab": "audit"}  # fmt: skip
+           "cv2": "audit", "faiss": "audit", "scipy": "audit", "cleanlab": "audit",
+           "threadpoolctl": "audit"}  # fmt: skip
 
 
 def extra_needed(error: ModuleNotFoundError, purpose: str) -> MissingExtraError | None:

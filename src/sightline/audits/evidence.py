@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from sightline.audits.edits import Trial
+from sightline.features import random_patch_features
 from sightline.inspection import Inspection, inspect
 from sightline.predictions import Predictions
 from sightline.preprocessing import Preprocessing
@@ -51,6 +52,21 @@ class Evidence:
             self, samples=self.samples.take(which), inspected=lambda: self.inspection.take(which),
             embeddings=None if self.embeddings is None else self.embeddings[which],
         )  # fmt: skip
+
+    @cached_property
+    def features(self) -> Array:
+        """The embeddings where there are any, else random-patch features of the thumbnails: [n, d], table order.
+
+        Rows of samples without `has_features` mean nothing.
+        """
+        if self.embeddings is not None:
+            return self.embeddings
+        return random_patch_features(self.inspection, self.inspection.is_seen)
+
+    @cached_property
+    def has_features(self) -> Array:
+        """Boolean per row: the embeddings name the sample, or its image was seen."""
+        return self.inspection.is_seen if self.embeddings is None else np.isfinite(self.embeddings).all(1)
 
     @cached_property
     def assigned(self) -> Array:
