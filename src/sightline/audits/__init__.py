@@ -5,19 +5,28 @@ Audits may read pixels and labels of the test split, never predictions, so that 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from sightline.audits.augmented import augmented_copies
 from sightline.audits.balance import class_balance
+from sightline.audits.chronology import time_order
 from sightline.audits.counts import class_counts
+from sightline.audits.drift import factor_drift
 from sightline.audits.duplicates import exact_duplicates
+from sightline.audits.edits import Trial
+from sightline.audits.effects import shortcut_effect
 from sightline.audits.evidence import Array, Evidence
 from sightline.audits.findings import LEVELS, SCHEMA, Finding, Findings
+from sightline.audits.normalization import normalization_statistics
+from sightline.audits.shortcuts import shortcuts
+from sightline.audits.straddling import groups_across_splits
 from sightline.audits.unreadable import unreadable
 from sightline.errors import DataError, MissingExtraError, did_you_mean, extra_needed
 from sightline.inspection import Inspection, inspect
 from sightline.predictions import Predictions
+from sightline.preprocessing import Preprocessing
 from sightline.samples import SampleTable
 from sightline.splits import Splits
 
@@ -38,20 +47,29 @@ CHECKS: tuple[Check, ...] = (
     Check("class-balance", "classes of very different size, and splits with other class shares", class_balance),
     Check("class-counts", "classes that are empty, absent from a split, or very small", class_counts),
     Check("unreadable", "files that cannot be decoded completely", unreadable),
+    Check("groups-across-splits", "groups with members in two splits", groups_across_splits),
+    Check("augmented-copies", "files made from one another, on both sides of a split", augmented_copies),
+    Check("time-order", "training samples from after the test begins", time_order),
+    Check("normalization", "mean and std taken from val or test as well", normalization_statistics),
+    Check("factor-drift", "another size, encoding, camera or scene in val or test than in train", factor_drift),
+    Check("shortcuts", "factors of acquisition or scene that give a class away", shortcuts),
+    Check("shortcut-effect", "what a trained model makes of images with such a factor edited out", shortcut_effect),
 )
 
 
 def audit(
     samples: SampleTable, splits: Splits | None = None, *, checks: Sequence[str] | None = None,
     inspection: Inspection | Callable[[], Inspection] | None = None, embeddings: Array | None = None,
-    predictions: Predictions | None = None,
+    predictions: Predictions | None = None, contracts: Mapping[str, Preprocessing] | None = None,
+    trial: Trial | None = None,
 ) -> Findings:  # fmt: skip
     """Findings of all checks, or of the named ones, over the given splits (None: the source's official ones).
 
     Triggers the first full read of the images. `inspection` is a look at these samples that there was already, or what
     gives it; `embeddings` are features of one's own, float32 [n, d] in table order; `predictions` those of a run for
-    samples it was not fitted to. A check whose extra is not installed says so in a finding, and is refused by name with
-    MissingExtraError. Raises DataError for an unknown check, or splits of other samples.
+    samples it was not fitted to; `contracts` are preprocessing whose normalization is looked into, by what to call it;
+    `trial` is a model that answers edited images. A check whose extra is not installed says so in a finding, and is
+    refused by name with MissingExtraError. Raises DataError for an unknown check, or splits of other samples.
     """
     known = {check.name: check for check in CHECKS}
     for name in checks if checks is not None else ():
@@ -64,7 +82,7 @@ def audit(
         with suppress(MissingExtraError):  # one decoding for both where it can be
             inspection = inspect(samples)
             samples = inspection.samples
-    evidence = Evidence(samples.hashed(), splits, inspection, embeddings, predictions)
+    evidence = Evidence(samples.hashed(), splits, inspection, embeddings, predictions, contracts or {}, trial)
     if samples.is_dropped.any():  # what a review dropped is in no split, and no longer anybody's trouble
         evidence = evidence.take(~samples.is_dropped)
     chosen = [check for check in CHECKS if checks is None or check.name in checks]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pyarrow as pa
@@ -42,9 +43,14 @@ STORED = ("codec", "mode", "bits", "exif_orientation")
 OF_CAMERA = {"make": "maker", "model": "camera", "software": "software"}
 
 
+_MADE: WeakKeyDictionary[Evidence, tuple[Factor, ...]] = WeakKeyDictionary()
+
+
 def factors(evidence: Evidence) -> tuple[Factor, ...]:
-    """The factors that are known and vary, those of acquisition first."""
-    return (*acquisition(evidence), *scene(evidence))
+    """The factors that are known and vary, those of acquisition first; made once for all checks."""
+    if evidence not in _MADE:
+        _MADE[evidence] = (*acquisition(evidence), *scene(evidence))
+    return _MADE[evidence]
 
 
 def acquisition(evidence: Evidence) -> tuple[Factor, ...]:

@@ -31,7 +31,7 @@ class _Candidate(NamedTuple):
     """mean and std of each channel."""
 
 
-def normalization(evidence: Evidence) -> list[Finding]:
+def normalization_statistics(evidence: Evidence) -> list[Finding]:
     """A finding for each contract whose mean and std are those of a set of splits that holds val or test.
 
     Compared with the exact statistics of every union of splits, from the integer sums of the first full read. Figures
