@@ -38,6 +38,15 @@ def written_whole(path: Path) -> Iterator[Path]:
             temporary.unlink()
 
 
+def sync_directory(path: Path) -> None:
+    """See that the names in a directory are on disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def write_bytes(path: Path, data: bytes) -> None:
     """Write a file whole."""
     with written_whole(path) as temporary:

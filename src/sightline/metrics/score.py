@@ -60,6 +60,8 @@ class Score:
     """Top-1 without the samples that the audit found in train as well; None when it found none or was not asked."""
     mistaken_order: str = ""
     """What speaks for outputs in another order than the classes; empty where nothing does."""
+    corrected: str = ""
+    """What reviews did to the samples of this split before it was scored; empty where nothing was done."""
     digests: Mapping[str, str] = field(default_factory=dict)
     """What the numbers depend on: samples, split, preprocessing, weights, predictions."""
     environment: Mapping[str, Any] = field(default_factory=dict)
@@ -84,6 +86,7 @@ class Score:
         selected = " · selected on val" if self.split == "val" else ""
         origin = selected if self.look is None else f" · look {self.look}"
         beware = f" · {self.mistaken_order}" if self.mistaken_order else ""
+        beware += f" · {self.corrected}" if self.corrected else ""
         return f"{self.split} top-1 {replace(self.top1, look=None)}{origin}{clean}{beware}"
 
     def _repr_html_(self) -> str:
@@ -107,6 +110,7 @@ class Score:
             "failures": [f._asdict() for f in self.failures],
             "unlabelled": self.unlabelled,
             "mistaken_order": self.mistaken_order,
+            "corrected": self.corrected,
             "digests": dict(self.digests),
             "environment": dict(self.environment),
         }
@@ -132,6 +136,7 @@ class Score:
             failures=tuple(Failure(**f) for f in value["failures"]),
             predictions=predictions,
             mistaken_order=value.get("mistaken_order", ""),
+            corrected=value.get("corrected", ""),
         )
 
     def to_pandas(self) -> pd.DataFrame:
