@@ -14,6 +14,7 @@ from sightline.digests import plain
 from sightline.errors import DataError, MissingExtraError
 from sightline.inspection import Inspection, OtherSamplesError, inspect
 from sightline.pipeline.outcome import Outcome
+from sightline.pipeline.trial import contracts_in, trial_for
 from sightline.samples import SampleTable
 from sightline.splits import Splits
 from sightline.study import Study
@@ -82,12 +83,18 @@ def split_outcome(home: Study, splits: Splits, *, is_kept: bool) -> Outcome:
                    facts={"splits": splits.sizes, "how": dict(splits.how)}, digest=splits.digest)  # fmt: skip
 
 
-def audit(study: str | Path, *, checks: Sequence[str] | None = None) -> Outcome:
+def audit(study: str | Path, *, checks: Sequence[str] | None = None, model: str | None = None,
+          against: Sequence[str] = (), preprocessing: Sequence[str] = (), device: str = "auto") -> Outcome:  # fmt: skip
     """Look for what makes numbers lie; running some checks again replaces only their rows."""
     home = Study.open(study)
     samples = read_hashed(home)
     splits = read_splits(home, samples) if home.splits_path.exists() else None
-    new = audits.audit(samples, splits, checks=checks, inspection=partial(read_inspection, home, samples))
+    trial = trial_for(home, model, samples, splits, against=against, device=device)
+    contracts = contracts_in(preprocessing)
+    if trial is not None:
+        contracts[trial.name] = trial.classifier.preprocessing
+    new = audits.audit(samples, splits, checks=checks, inspection=partial(read_inspection, home, samples),
+                       contracts=contracts, trial=trial)  # fmt: skip
     findings = Findings.read(home.findings_path).merge(new) if checks and home.findings_path.exists() else new
     findings.write(home.findings_path)
     home.record_artifact("findings", findings.digest)
