@@ -23,6 +23,9 @@ MAX_PAIRS = 12
 MAX_ROWS = 30
 """Findings of one check listed as rows."""
 
+MAX_GALLERIES, IN_GALLERY = 6, 8
+"""Findings of one check shown by galleries, and the pictures of each gallery: 96 thumbnails of 4 kB."""
+
 
 class Witness:
     """Turns sample ids of findings into pictures with their split and class."""
@@ -33,6 +36,16 @@ class Witness:
 
     def _row(self, sample_id: bytes) -> int:
         return int(self._samples.positions([sample_id])[0])
+
+    def title(self, label: int) -> str:
+        """Name of a class, for people."""
+        return self._gallery.title(label)
+
+    def pictures(self, ids: Sequence[bytes], most: int) -> list[Picture]:
+        """Pictures of some of the samples: those that there are, and may be seen."""
+        rows = [self._row(i) for i in ids]
+        open_ = [i for i in rows if self._samples.is_ok[i] and (self._is_test_open or self._assigned[i] != "test")]
+        return self._gallery.pictures(open_[:most])
 
     def can_see(self, sample_id: bytes | None) -> bool:
         """Whether there is an image to show of a sample."""
@@ -61,20 +74,39 @@ def describe_findings(findings: Findings, splits: Splits, witness: Witness) -> d
 
 
 def _check(name: str, rows: list[dict[str, Any]], witness: Witness) -> dict[str, Any]:
-    seen = [r for r in rows if witness.can_see(r["sample_id"])]
-    told = [r for r in rows if not witness.can_see(r["sample_id"])]
+    galleries = [r for r in rows if '"galleries"' in r["evidence"]]
+    others = [r for r in rows if '"galleries"' not in r["evidence"]]
+    seen = [r for r in others if witness.can_see(r["sample_id"])]
+    plain = [r for r in others if not witness.can_see(r["sample_id"])] + galleries[MAX_GALLERIES:]
     return {
         "name": name.replace("-", " ").capitalize(), "level": rows[0]["level"], "n": len(rows),
-        "pictures": [{**_row(r), "members": [witness(i) for i in (r["sample_id"], r["related_id"]) if i is not None]}
-                     for r in seen[:MAX_PAIRS]],
+        "galleries": [{**_row(r), "galleries": _galleries(r, witness)} for r in galleries[:MAX_GALLERIES]],
+        "pictures": [{**_row(r), "members": [witness(i) for i in (r["sample_id"], r["related_id"]) if i is not None],
+                      "relabel": _relabelled(r, witness)} for r in seen[:MAX_PAIRS]],
         "more_pictures": max(0, len(seen) - MAX_PAIRS),
-        "rows": [_row(r) for r in told[:MAX_ROWS]], "more_rows": max(0, len(told) - MAX_ROWS),
+        "rows": [_row(r) for r in plain[:MAX_ROWS]], "more_rows": max(0, len(plain) - MAX_ROWS),
     }  # fmt: skip
 
 
 def _row(row: dict[str, Any]) -> dict[str, Any]:
     message = json.loads(row["evidence"]).get("message", "")
     return {"level": row["level"], "subject": row["subject"], "message": message}
+
+
+def _galleries(row: dict[str, Any], witness: Witness) -> list[dict[str, Any]]:
+    """Title and pictures of each gallery; one whose samples are all sealed or unreadable says so by being empty."""
+    return [{"title": g["title"], "pictures": witness.pictures([bytes.fromhex(i) for i in g["ids"]], IN_GALLERY)}
+            for g in json.loads(row["evidence"])["galleries"]]  # fmt: skip
+
+
+def _relabelled(row: dict[str, Any], witness: Witness) -> dict[str, Any] | None:
+    """The label that a sample has and the one that is suggested, with their probabilities; None for other findings."""
+    said = json.loads(row["evidence"])
+    if not isinstance(said.get("suggested"), int):
+        return None
+    of = said.get("probabilities") or {}
+    return {"given": witness(row["sample_id"])["class"], "suggested": witness.title(said["suggested"]),
+            "given_probability": of.get("given"), "suggested_probability": of.get("suggested")}  # fmt: skip
 
 
 def describe_checklist(checklist: Checklist) -> dict[str, Any]:

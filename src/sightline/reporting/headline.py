@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 from typing import Any
 
+from sightline import catalog
 from sightline.audits import Findings
 from sightline.checklist import Checklist
 from sightline.metrics import Estimate, Score
@@ -81,8 +83,22 @@ def cautions(
     if n := score.invalid:
         said.append(f"The model gave no finite answer for {plural(n, 'image')}; "
                     f"{'it counts' if n == 1 else 'they count'} as wrong.")
+    if score.corrected:
+        said.append(f"The {score.split} split is not as it was published or split: {score.corrected}.")
+    said += _beyond_published(samples, score)
     said += _audit_cautions(samples, assigned, findings, score) + _checklist_cautions(checklist)
     return said
+
+
+def _beyond_published(samples: SampleTable, score: Score) -> list[str]:
+    """A warning about a test result that the best published figure makes hard to believe."""
+    known = {card.name: card for card in catalog.datasets()}
+    card = known.get(samples.column("dataset")[0] or "")
+    figure = card.far_below(score.top1.low) if card is not None and score.split == "test" else None
+    if figure is None:
+        return []
+    return [f"Far above the best figure that the catalog knows for this dataset ({percent(figure.top1)}, "
+            f"{figure.model}, {figure.source}). Look for leakage before believing it."]  # fmt: skip
 
 
 def _audit_cautions(samples: SampleTable, assigned: Names, findings: Findings | None, score: Score) -> list[str]:
@@ -105,8 +121,11 @@ def _audit_cautions(samples: SampleTable, assigned: Names, findings: Findings | 
 
 def _num_leaked(samples: SampleTable, assigned: Names, findings: Findings) -> int:
     """Test samples that a pair of the audit joins with one that is in train or val still, copies left out aside."""
-    pairs = [r for r in findings.table.select(["sample_id", "related_id"]).to_pylist() if None not in r.values()]
-    ends = [(r["sample_id"], r["related_id"]) for r in pairs] + [(r["related_id"], r["sample_id"]) for r in pairs]
+    rows = findings.table.select(["sample_id", "related_id", "evidence"]).to_pylist()
+    # Only a pair that names its splits says "the same": others show what a sample resembles.
+    pairs = [(r["sample_id"], r["related_id"]) for r in rows
+             if None not in r.values() and json.loads(r["evidence"]).get("splits")]  # fmt: skip
+    ends = [*pairs, *((b, a) for a, b in pairs)]
     split_of = dict(zip(samples.column("sample_id"), assigned.tolist(), strict=True))
     return len({a for a, b in ends if split_of[a] == "test" and split_of[b] in {"train", "val"}})
 

@@ -47,6 +47,10 @@ class Gallery:
         self._labels = samples.column("label")
         self._names = class_names(samples.classes)
 
+    def title(self, label: int) -> str:
+        """What to call a class."""
+        return self._names[label]
+
     def class_name(self, i: int) -> str:
         """Class of the sample in row `i`, for people."""
         label = self._labels[i]
