@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sightline.artifacts import read_json, write_json
+from sightline.digests import short
 from sightline.errors import DataError, VersionError
 from sightline.samples import SampleTable
 
@@ -83,6 +84,11 @@ class Study:
         return self.directory / "inspection.parquet"
 
     @property
+    def decisions_path(self) -> Path:
+        """decisions.csv."""
+        return self.directory / "decisions.csv"
+
+    @property
     def checklist_path(self) -> Path:
         """checklist.json."""
         return self.directory / "checklist.json"
@@ -129,6 +135,23 @@ class Study:
         """Write samples.parquet and classes.parquet and record their digest."""
         samples.write(self.samples_path, self.classes_path)
         self.record_artifact("samples", samples.digest)
+
+    @property
+    def reviews(self) -> list[dict[str, str]]:
+        """The corrections of the samples, oldest first: digests `of` the former table and `to` the new one, and what it
+        `did`."""
+        return list(self.about.get("reviews", []))
+
+    def former_samples_path(self, digest: str) -> Path:
+        """Where a table lies that a review replaced, by its digest."""
+        return self.directory / f"samples-{short(digest)}.parquet"
+
+    def path_before_reviews(self, samples: SampleTable) -> Path:
+        """Where the table lies that `index` wrote and reviews made `samples` of."""
+        made_of, digest = {r["to"]: r["of"] for r in self.reviews}, samples.digest
+        while digest in made_of:
+            digest = made_of[digest]
+        return self.samples_path if digest == samples.digest else self.former_samples_path(digest)
 
     def _need(self, path: Path, command: str) -> None:
         if not path.exists():

@@ -69,8 +69,11 @@ def _index(source: str, home: Path, reading: dict[str, Any]) -> Outcome:
         Study.create(home)
     samples = indexing.index(source, **reading)
     if (home / "samples.parquet").exists() and (home / "classes.parquet").exists():
-        old = Study.open(home).read_samples()
-        if _same_source(old, samples) and not _changed_since(old, (home / "samples.parquet").stat().st_mtime):
+        study = Study.open(home)
+        old = study.read_samples()
+        first = study.path_before_reviews(old)  # what a review changed is no change of the source
+        indexed = old if first == study.samples_path else SampleTable.read(first, study.classes_path)
+        if _same_source(indexed, samples) and not _changed_since(old, first.stat().st_mtime):
             return Outcome(verb="index", summary=f"{data.described(old)} · unchanged, kept")
     return data.write_samples(home, source, samples)
 
