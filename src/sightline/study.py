@@ -138,8 +138,7 @@ class Study:
 
     @property
     def reviews(self) -> list[dict[str, str]]:
-        """The corrections of the samples, oldest first: digests `of` the former table and `to` the new one, and what it
-        `did`."""
+        """The corrections of the samples, oldest first: `of` which digest, `to` which, and what they `did`."""
         return list(self.about.get("reviews", []))
 
     def former_samples_path(self, digest: str) -> Path:

@@ -1,4 +1,4 @@
-"""The verbs of the data layer, applied to a study: index, split, audit, datasets. None of them needs torch."""
+"""The verbs of the data layer, applied to a study: index, audit, datasets. None of them needs torch."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 
 from sightline import audits, catalog, indexing
-from sightline import splits as splitting
 from sightline.audits import LEVELS, Findings
 from sightline.digests import plain
 from sightline.errors import DataError, MissingExtraError
@@ -16,7 +15,7 @@ from sightline.inspection import Inspection, OtherSamplesError, inspect
 from sightline.pipeline.outcome import Outcome
 from sightline.pipeline.trial import contracts_in, trial_for
 from sightline.samples import SampleTable
-from sightline.splits import Splits
+from sightline.splits import Splits, verify
 from sightline.study import Study
 
 
@@ -35,6 +34,8 @@ def write_samples(study: str | Path, source: str, samples: SampleTable) -> Outco
     if "converted" in home.about:
         raise DataError(f"{home.directory} holds images that `sightline convert` wrote; another table would leave them "
                         "unused. Choose another directory for the new study.")  # fmt: skip
+    if home.reviews and home.samples_path.exists():
+        _refuse_reviewed(home)
     home.write_samples(samples)
     home.record(name=samples.name, source=str(source))
     unreadable = len(samples) - int(samples.is_ok.sum())
@@ -42,6 +43,15 @@ def write_samples(study: str | Path, source: str, samples: SampleTable) -> Outco
              "subset": dict(samples.subset)}  # fmt: skip
     return Outcome(verb="index", summary=described(samples), facts=facts, wrote=home.samples_path,
                    digest=samples.digest)  # fmt: skip
+
+
+def _refuse_reviewed(home: Study) -> None:
+    """Raise DataError for samples that a person corrected: a new list of the source would not know of it."""
+    did = [r["did"] for r in home.reviews if r["to"] == home.read_samples().digest]
+    if did:
+        raise DataError(f"The samples of {home.directory} were corrected in review ({did[-1]}), and listing a source "
+                        "again would lose that. Choose another directory for the new study; what was decided stays "
+                        "in decisions-*.csv.")  # fmt: skip
 
 
 def described(samples: SampleTable) -> str:
@@ -63,24 +73,6 @@ def described(samples: SampleTable) -> str:
     parts += [f"{dropped:,} dropped in review"] if dropped else []
     parts += [f"subset: {', '.join(f'{k} {v}' for k, v in samples.subset.items())}"] if samples.subset else []
     return " · ".join([*parts, *samples.notes])
-
-
-def split(study: str | Path, *, by: str | None = None, val: float | str | None = None, test: float | None = None,
-          seed: int = 0, group: Sequence[str] = (), folds: int = 0, fold: int = 0) -> Outcome:  # fmt: skip
-    """Assign the study's samples to train, val and a sealed test, after the first full read of the images."""
-    home = Study.open(study)
-    samples = read_hashed(home)
-    splits = splitting.split(samples, by=by or "auto", val=val, test=test, seed=seed, group=tuple(group), folds=folds,
-                             fold=fold)  # fmt: skip
-    splits.write(home.splits_path)
-    home.record_artifact("splits", splits.digest)
-    return split_outcome(home, splits, is_kept=False)
-
-
-def split_outcome(home: Study, splits: Splits, *, is_kept: bool) -> Outcome:
-    """What `split` says of an assignment that it made, or kept."""
-    return Outcome(verb="split", summary=f"{splits!r}{' · kept' if is_kept else ''}", wrote=home.splits_path,
-                   facts={"splits": splits.sizes, "how": dict(splits.how)}, digest=splits.digest)  # fmt: skip
 
 
 def audit(study: str | Path, *, checks: Sequence[str] | None = None, model: str | None = None,
@@ -185,9 +177,11 @@ def read_inspection(home: Study, samples: SampleTable) -> Inspection:
 
 
 def read_splits(home: Study, samples: SampleTable) -> Splits:
-    """The study's splits. Raises DataError when there are none or they were made for other samples."""
+    """The study's splits, verified. Raises DataError when there are none or they were made for other samples, SplitError
+    when they do not keep what they promise."""
     splits = Splits.read(home.need(home.splits_path, "split"))
     if splits.samples_digest != samples.digest:
         raise DataError(f"{home.splits_path} was made for other samples than {home.samples_path} holds now. "
                         f"Assign them again: sightline split {home.directory}")
+    verify(samples, splits)
     return splits
