@@ -267,7 +267,7 @@ def test_folds_of_a_plan_are_one_look(ledger: Ledger) -> None:
 
 def test_newer_line_is_refused(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as m:
-        m.setattr("sightline.ledger.VERSION", 2)
+        m.setattr("sightline.ledger.lines.VERSION", 99)
         ledger.open(sealed(), checkpoints=["c"])
     with pytest.raises(LedgerError, match="newer version"):
         ledger.looks()

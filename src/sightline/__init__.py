@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from sightline.preprocessing import Preprocessing
     from sightline.recipes import Recipe
     from sightline.reporting import report
+    from sightline.reviewing import review
     from sightline.runs import Run
     from sightline.samples import Classes, SampleTable
     from sightline.splits import Splits, split
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 __all__ = [
     # the verbs
     "index", "split", "audit", "check", "profile", "train", "predict", "evaluate", "report", "run", "datasets",
-    "convert",
+    "convert", "review",
     # what they exchange
     "SampleTable", "Classes", "Splits", "Findings", "Preprocessing", "Recipe", "Checklist", "Run", "Predictions",
     "Score", "Estimate", "Ledger", "Study", "Card", "Conversion", "SightlineError",
@@ -55,7 +56,7 @@ __all__ = [
 
 _HOME = {
     "index": "indexing", "split": "splits", "audit": "audits", "check": "checks", "train": "training",
-    "predict": "inference", "evaluate": "evaluation", "report": "reporting", "run": "pipeline", "datasets": "catalog",
+    "predict": "inference", "evaluate": "evaluation", "report": "reporting", "review": "reviewing", "run": "pipeline", "datasets": "catalog",
     "SampleTable": "samples", "Classes": "samples", "Splits": "splits", "Findings": "audits",
     "Preprocessing": "preprocessing", "Recipe": "recipes", "Checklist": "checklist", "Run": "runs",
     "Predictions": "predictions", "Score": "metrics", "Estimate": "metrics", "Ledger": "ledger", "Study": "study",

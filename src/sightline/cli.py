@@ -70,7 +70,8 @@ GROUP = _option("--group", type=_names, default=(), metavar="COLUMN",
                 help="column of the manifest that names what must not be split, such as patient")  # fmt: skip
 TIME = _option("--time", metavar="COLUMN", help="column of the manifest with the time of a sample")
 NAME = _option("--name", help="name of the dataset in tables and in the report")
-BY = _option("--by", choices=("auto", "official", "stratified", "group", "time", "hash"), help="how to assign samples")
+BY = _option("--by", metavar="HOW", help="how to assign samples: auto, official, random, stratified, group, time, hash, "
+             "domain, or a CSV or Parquet file of keys and splits")  # fmt: skip
 VAL = _option("--val", type=_share_or_word, metavar="SHARE", help="share of train held out for choosing, or `official`")
 TEST = _option("--test", type=float, metavar="SHARE", help="share of all samples to seal")
 NOTE = _option("--note", metavar="WHY", help="why this look at the test set is needed; required from the second on")
@@ -90,10 +91,18 @@ VERBS: tuple[Verb, ...] = (
          "sightline index photos.csv study --group patient"),
     Verb("split", "assign samples to train, val and a sealed test",
          (STUDY, BY, VAL, TEST,
-          _option("--seed", type=int, default=0, help="seed of the assignment"),
+          _option("--seed", type=int, metavar="N", help="seed of the assignment"),
           _option("--group", type=_names, default=(), metavar="KIND", help="kinds of groups that must not be split"),
-          _option("--folds", type=int, default=0, metavar="N", help="number of cross-validation folds"),
-          _option("--fold", type=int, default=0, metavar="I", help="which of them is the test: 0 … N - 1")),
+          _option("--together", choices=("near-duplicates",), help="what else must not be split"),
+          _option("--embargo", metavar="TIME", help="by time: left out between the splits, such as 30d or 12h"),
+          _option("--domain", metavar="KIND", help="by domain: the kind of group that is it, or KIND=A,B to test these"),
+          _option("--folds", type=int, metavar="N", help="the test is one of N folds"),
+          _option("--repeats", type=int, metavar="R", help="draw the folds R times"),
+          _option("--fold", type=int, metavar="I", help="which of them is the test: 0 … N × R - 1"),
+          _option("--inner", type=int, metavar="M", help="val is one of M folds of what is not test"),
+          _option("--inner-fold", type=int, metavar="J", help="which of them is val: 0 … M - 1"),
+          _option("--without", choices=("leaks",), help="repair: leave out what the audit found in a later split too"),
+          _option("--csv", metavar="FILE", help="write the assignment as CSV too; alone, that of the study as it is")),
          "sightline split study --by group --val 0.1"),
     Verb("audit", "look for what makes numbers lie",
          (STUDY, _option("--checks", type=_names, metavar="A,B", help="run these checks alone"),
@@ -103,6 +112,11 @@ VERBS: tuple[Verb, ...] = (
           _option("--preprocessing", nargs="+", default=(), metavar="FILE",
                   help="contracts (JSON) whose mean and std may have been taken from val or test"), DEVICE),
          "sightline audit study --checks exact-duplicates,class-counts"),
+    Verb("review", "look at the findings on a local page, decide on each, and carry the decisions out",
+         (STUDY, _option("--apply", action="store_true", help="write a new version of the samples, as was decided"),
+          _option("--port", type=int, default=0, metavar="N", help="port of the page on this machine; default: any free"),
+          _option("--no-open", action="store_true", help="tell the address and open no browser")),
+         "sightline review study"),
     Verb("check", "the checklist before training, with an estimate of time and memory", (STUDY, *FITTING),
          "sightline check study --recipe photo.scratch"),
     Verb("profile", "where loading time goes, and whether training waits for it", (STUDY, *FITTING),
@@ -112,7 +126,10 @@ VERBS: tuple[Verb, ...] = (
     Verb("predict", "classes and probabilities for images",
          (_option("model", metavar="MODEL", help="a study, a run or a checkpoint file"),
           _option("sources", nargs="+", metavar="SOURCE", help="images, or folders of images"),
-          _option("--out", default="predictions.parquet", metavar="FILE", help=".parquet (default) or .csv"), DEVICE),
+          _option("--out", metavar="FILE", help=".parquet (default) or .csv"),
+          _option("--features", action="store_true",
+                  help="write what the last layer is given, for the samples of the study that SOURCE names"),
+          _option("--with-test", action="store_true", help="with --features: those of the test too"), DEVICE),
          "sightline predict study cat.jpg dog.jpg"),
     Verb("evaluate", "score val, and test with one look that the ledger records",
          (STUDY, _option("models", nargs="*", metavar="MODEL", help="runs or checkpoints; default: the latest run"),

@@ -7,6 +7,7 @@ happens: a crash on the way to the score is still a look.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,8 @@ def _scored(
     predictions = classifier.predict(rows)
     tied = {**digests, "environment": digest_of(predictions.meta["environment"])}
     number = look.number if look is not None else None
-    return score(predictions, split, groups=rows.column("group_id"), leaked=leaked, look=number, digests=tied)
+    made = score(predictions, split, groups=rows.column("group_id"), leaked=leaked, look=number, digests=tied)
+    return replace(made, corrected=look.correction) if look is not None else made
 
 
 def _rows(samples: SampleTable, ids: Iterable[bytes]) -> SampleTable:
