@@ -19,7 +19,9 @@ from sightline.audits.edits import Trial
 from sightline.audits.effects import shortcut_effect
 from sightline.audits.evidence import Array, Evidence
 from sightline.audits.findings import LEVELS, SCHEMA, Finding, Findings
+from sightline.audits.label_errors import label_errors
 from sightline.audits.normalization import normalization_statistics
+from sightline.audits.optimism import optimism
 from sightline.audits.shortcuts import shortcuts
 from sightline.audits.straddling import groups_across_splits
 from sightline.audits.unreadable import unreadable
@@ -53,6 +55,8 @@ CHECKS: tuple[Check, ...] = (
     Check("normalization", "mean and std taken from val or test as well", normalization_statistics),
     Check("factor-drift", "another size, encoding, camera or scene in val or test than in train", factor_drift),
     Check("shortcuts", "factors of acquisition or scene that give a class away", shortcuts),
+    Check("label-errors", "labels that are likely wrong, ranked for review", label_errors),
+    Check("optimism", "what random folds would have promised beyond folds of whole groups and copies", optimism),
     Check("shortcut-effect", "what a trained model makes of images with such a factor edited out", shortcut_effect),
 )
 

@@ -12,6 +12,7 @@ from sightline.audits import LEVELS, Findings
 from sightline.digests import plain
 from sightline.errors import DataError, MissingExtraError
 from sightline.inspection import Inspection, OtherSamplesError, inspect
+from sightline.pipeline.given import embeddings_for, predictions_for
 from sightline.pipeline.outcome import Outcome
 from sightline.pipeline.trial import contracts_in, trial_for
 from sightline.samples import SampleTable
@@ -76,16 +77,20 @@ def described(samples: SampleTable) -> str:
 
 
 def audit(study: str | Path, *, checks: Sequence[str] | None = None, model: str | None = None,
-          against: Sequence[str] = (), preprocessing: Sequence[str] = (), device: str = "auto") -> Outcome:  # fmt: skip
+          against: Sequence[str] = (), preprocessing: Sequence[str] = (), embeddings: str | None = None,
+          predictions: Sequence[str] = (), device: str = "auto") -> Outcome:  # fmt: skip
     """Look for what makes numbers lie; running some checks again replaces only their rows."""
     home = Study.open(study)
     samples = read_hashed(home)
     splits = read_splits(home, samples) if home.splits_path.exists() else None
+    features = embeddings_for(embeddings, samples, splits)
+    predicted = predictions_for(predictions, samples, splits)
     trial = trial_for(home, model, samples, splits, against=against, device=device)
     contracts = contracts_in(preprocessing)
     if trial is not None:
         contracts[trial.name] = trial.classifier.preprocessing
     new = audits.audit(samples, splits, checks=checks, inspection=partial(read_inspection, home, samples),
+                       embeddings=None if features is None else features.values, predictions=predicted,
                        contracts=contracts, trial=trial)  # fmt: skip
     findings = Findings.read(home.findings_path).merge(new) if checks and home.findings_path.exists() else new
     findings.write(home.findings_path)
@@ -177,8 +182,11 @@ def read_inspection(home: Study, samples: SampleTable) -> Inspection:
 
 
 def read_splits(home: Study, samples: SampleTable) -> Splits:
-    """The study's splits, verified. Raises DataError when there are none or they were made for other samples, SplitError
-    when they do not keep what they promise."""
+    """The study's splits, verified.
+
+    Raises DataError when there are none or they were made for other samples, SplitError when they do not keep what they
+    promise.
+    """
     splits = Splits.read(home.need(home.splits_path, "split"))
     if splits.samples_digest != samples.digest:
         raise DataError(f"{home.splits_path} was made for other samples than {home.samples_path} holds now. "

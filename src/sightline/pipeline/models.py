@@ -14,6 +14,7 @@ from sightline.errors import DataError, LedgerError, SplitError
 from sightline.formats.class_folders import NOT_IMAGES
 from sightline.metrics import Score
 from sightline.pipeline.data import read_hashed, read_splits
+from sightline.pipeline.embedding import write_features
 from sightline.pipeline.outcome import Outcome
 from sightline.pipeline.recipe import recipe_for
 from sightline.pipeline.results import Results, checkpoint_of
@@ -86,9 +87,20 @@ def _progress_of(run: Run) -> str:
     return " · ".join(parts)
 
 
-def predict(model: str | Path, sources: Sequence[str], *, out: str = "predictions.parquet",
-            device: str = "auto") -> Outcome:  # fmt: skip
-    """Classes and probabilities for images, or for every image in folders, written to `out` (.parquet or .csv)."""
+def predict(model: str | Path, sources: Sequence[str], *, out: str | None = None, features: bool = False,
+            with_test: bool = False, device: str = "auto") -> Outcome:  # fmt: skip
+    """Classes and probabilities for images, or for every image in folders, written to `out` (.parquet or .csv).
+
+    With `features` the one source is a study, and what the last layer is given for its samples is written instead.
+    """
+    if features:
+        if len(sources) != 1:
+            raise DataError(f"Features are those of one study's samples, got {len(sources)} sources. Give the study: "
+                            f"sightline predict {model} STUDY --features")  # fmt: skip
+        return write_features(model, sources[0], out=out or "features.parquet", device=device, with_test=with_test)
+    if with_test:
+        raise DataError("--with-test goes with --features; classes of a sealed test are for `sightline evaluate`.")
+    out = out or "predictions.parquet"
     path = Path(out)
     if path.suffix not in {".parquet", ".csv"}:
         raise DataError(f"--out must end in .parquet or .csv, got {out!r}.")

@@ -1,0 +1,69 @@
+"""What a person hands to an audit beside the study: embeddings, and predictions of models that did not fit the sample."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from sightline.errors import DataError
+from sightline.features import read_embeddings
+from sightline.features.embeddings import Embeddings
+from sightline.predictions import Predictions
+from sightline.samples import SampleTable
+from sightline.splits import Splits
+
+
+def embeddings_for(path: str | Path | None, samples: SampleTable, splits: Splits | None) -> Embeddings | None:
+    """The embeddings in a file. Raises DataError for those of a network that was fitted to the labels to be judged."""
+    if path is None:
+        return None
+    embeddings = read_embeddings(Path(path), samples)
+    fitted = embeddings.meta.get("digests", {}).get("trained_on_splits")
+    if splits is not None and fitted == splits.digest:
+        raise DataError(f"{path} holds features of a network that was fitted to the labels of this very train split: "
+                        "a wrong label looks right to it. Give features of a network trained on other data, or leave "
+                        "--embeddings out.")  # fmt: skip
+    return embeddings
+
+
+def predictions_for(paths: Sequence[str | Path], samples: SampleTable, splits: Splits | None) -> Predictions | None:
+    """The predictions in several files as one value, log-probabilities of a sample in several of them averaged.
+
+    Raises DataError for predictions of the sealed test, of the samples that the model was fitted to, or of other
+    classes.
+    """
+    if not paths:
+        return None
+    n, k = len(samples), len(samples.classes)
+    total, times = np.zeros((n, k)), np.zeros(n, np.int64)
+    for path in paths:
+        read = Predictions.read(Path(path))
+        if read.classes.digest != samples.classes.digest:
+            raise DataError(f"{path} predicts {len(read.classes)} classes that are not those of {samples.name}. Give "
+                            "predictions of a run on these samples.")  # fmt: skip
+        valid = read.take(read.is_valid)
+        at = samples.positions(valid.ids)
+        _require_unseen(Path(path), valid, splits)
+        total[at] += valid.log_probabilities
+        times[at] += 1
+    rows = np.flatnonzero(times)
+    if not len(rows):
+        raise DataError(f"There is no valid prediction in {', '.join(str(p) for p in paths)}.")
+    return Predictions.from_logits(samples.take(rows), total[rows] / times[rows, None])
+
+
+def _require_unseen(path: Path, predictions: Predictions, splits: Splits | None) -> None:
+    if splits is None:
+        return
+    names = dict(zip(splits.table["sample_id"].to_pylist(), splits.table["split"].to_pylist(), strict=True))
+    parts = [names[i] for i in predictions.ids]
+    if "test" in parts:
+        raise DataError(f"{path} holds predictions of {parts.count('test'):,} samples of the sealed test. An audit "
+                        "reads none of those; give predictions of val, or of inner folds.")  # fmt: skip
+    fitted = predictions.meta.get("digests", {}).get("trained_on_splits")
+    if fitted == splits.digest and "train" in parts:
+        raise DataError(f"{path} holds predictions of {parts.count('train'):,} samples that the model was fitted to: a "
+                        "wrong label looks right to it. Give out-of-fold predictions: sightline split STUDY --inner 5 "
+                        "--inner-fold I, train, and evaluate --split val, for each I.")  # fmt: skip

@@ -1,0 +1,201 @@
+"""Label errors: what is queued, by whom it was judged, and who has no say."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from sightline.audits.confident import confident_joint
+from sightline.audits.findings import Findings
+from sightline.audits.label_errors import label_errors
+from sightline.audits.label_quality import LabelQuality, label_quality
+from sightline.errors import DataError
+from sightline.predictions import Predictions
+from sightline.samples import Classes, SampleTable
+from tests.audits.evidences import evidence_of
+from tests.features.made import clusters
+from tests.tables import sample, samples_of
+
+
+def mislabelled(count: int = 400, size: int = 4, share: float = 0.1, **known: Any) -> tuple[SampleTable, Any, Any]:
+    """Samples with features of their true class, some labels of which are wrong; the wrong ones."""
+    features, truth = clusters(count, size, 20)
+    rng = np.random.default_rng(5)
+    wrong = np.sort(rng.permutation(count)[: int(share * count)])
+    given = truth.copy()
+    given[wrong] = (given[wrong] + rng.integers(1, size, len(wrong))) % size
+    rows = [sample(f"{i:04d}", int(c), **{k: v[i] for k, v in known.items()}) for i, c in enumerate(given)]
+    return samples_of(rows, size), features, wrong
+
+
+def judged(evidence: Any) -> LabelQuality:
+    found = label_quality(evidence)
+    assert found is not None
+    return found
+
+
+def test_wrong_labels_lead_the_queue() -> None:
+    samples, features, wrong = mislabelled()
+    whole, *queue = label_errors(evidence_of(samples, features))
+    keys = [int(f.subject) for f in queue]
+    assert set(keys[: len(wrong) - 3]) <= set(wrong.tolist())
+    assert set(wrong.tolist()) <= set(keys)
+    assert [f.score for f in queue] == sorted((f.score for f in queue), reverse=True)
+    assert len(queue) <= 1.5 * whole.evidence["estimated_errors"] + 1
+    assert abs(whole.evidence["estimated_errors"] - len(wrong)) <= 12
+    assert whole.subject == "label"
+    assert whole.level == "warning"
+    assert whole.sample_id is None
+
+
+def test_a_row_says_what_to_decide_on() -> None:
+    samples, features, wrong = mislabelled()
+    truth = clusters(400, 4, 20)[1]
+    queue = [f for f in label_errors(evidence_of(samples, features))[1:] if int(f.subject) in wrong]
+    labels = samples.column("label")
+    for finding in queue:
+        row, facts = int(finding.subject), finding.evidence
+        assert facts["suggested"] == truth[row]
+        assert facts["suggested_class"] == samples.classes.title(int(truth[row]))
+        assert facts["probabilities"]["suggested"] > facts["probabilities"]["given"]
+        assert finding.score == pytest.approx(1 - facts["probabilities"]["given"], abs=1e-3)
+        (related,) = samples.positions([finding.related_id]) if finding.related_id else (None,)
+        assert labels[related] == truth[row], "the example has the suggested label"
+        assert facts["related"] == samples.column("key")[related]
+        assert finding.splits is None, "a pair of the queue is no leak"
+    rows = Findings.of([("label-errors", queue)], {})
+    assert rows.leaks() == ()
+
+
+def test_right_labels_give_no_queue() -> None:
+    samples, features, _ = mislabelled(share=0.0)
+    assert label_errors(evidence_of(samples, features)) == []
+
+
+def test_copies_do_not_vouch_for_one_another() -> None:
+    """Four copies with one wrong label each make it look right, unless they are left out together."""
+    samples, features, _ = mislabelled(share=0.0)
+    truth = samples.labels
+    rows = samples.table.to_pylist()
+    same = [0, 4, 8, 12]
+    rng = np.random.default_rng(0)
+    wide = np.concatenate([features, 6 * rng.normal(0, 1, (400, 600))], 1).astype(np.float32)
+    wide[same] = wide[0]
+    for i in same:
+        rows[i] = {**rows[i], "label": (truth[0] + 1) % 4}
+    table = samples_of(rows, 4)
+    apart = judged(evidence_of(table, wide))
+    together = judged(evidence_of(table, wide, pairs=[(0, 4), (4, 8), (8, 12)]))
+    grouped = judged(evidence_of(samples_of([{**r, "group_id": "one" if i in same else r["key"]}
+                                             for i, r in enumerate(rows)], 4), wide))  # fmt: skip
+    assert (apart.given[same] > 0.4).all()
+    assert (together.given[same] < 0.3).all()
+    assert np.allclose(together.given, grouped.given)
+
+
+def test_test_has_neither_a_vote_nor_a_row() -> None:
+    homes = np.array(["train", "val", "test", "train"] * 100, object)
+    samples, features, _ = mislabelled(split=homes)
+    found = judged(evidence_of(samples, features))
+    assert (homes[found.rows] != "test").all()
+    assert len(found.rows) == 300
+    other = features.copy()
+    other[homes == "test"] = np.random.default_rng(0).normal(0, 9, (100, 20))
+    assert np.array_equal(judged(evidence_of(samples, other)).given, found.given)
+
+
+def test_samples_without_features_or_label_are_left_out() -> None:
+    samples, features, _ = mislabelled()
+    holed = features.copy()
+    holed[::7] = np.nan
+    labels = pa.array([None if i % 11 == 0 else v for i, v in enumerate(samples.column("label"))], pa.int32())
+    at = samples.table.schema.get_field_index("label")
+    table = replace(samples, table=samples.table.set_column(at, samples.table.schema.field(at), labels))
+    found = judged(evidence_of(table, holed))
+    assert found.rows.tolist() == [i for i in range(400) if i % 7 and i % 11]
+
+
+@pytest.mark.parametrize("few", [plain for plain in ([0] * 40, [0, 1] * 5, [None] * 40)], ids=["one class", "few", "none"])
+def test_too_little_to_judge_by(few: list[int | None]) -> None:
+    samples = samples_of([sample(f"{i}", c) for i, c in enumerate(few)], 2)
+    assert label_errors(evidence_of(samples, np.random.default_rng(0).normal(0, 1, (len(few), 3)))) == []
+
+
+def predictions_of(samples: SampleTable, logits: np.ndarray) -> Predictions:
+    return Predictions.from_logits(samples, logits.astype(np.float32))
+
+
+def test_good_predictions_help_and_bad_ones_do_not_hurt() -> None:
+    samples, features, wrong = mislabelled(600, 4, 0.2)
+    blurred = (features + np.random.default_rng(1).normal(0, 5, features.shape)).astype(np.float32)
+    truth, rng = clusters(600, 4, 20)[1], np.random.default_rng(2)
+    is_wrong = np.isin(np.arange(600), wrong)
+
+    def ranking(predictions: Predictions | None) -> float:
+        doubt = judged(evidence_of(samples, blurred, predictions=predictions)).doubt
+        order = np.argsort(np.argsort(doubt))
+        n = int(is_wrong.sum())
+        return float((order[is_wrong].sum() - n * (n - 1) / 2) / (n * (600 - n)))
+
+    alone = ranking(None)
+    good = ranking(predictions_of(samples, 2 * np.eye(4)[truth] + rng.normal(0, 1, (600, 4))))
+    noise = ranking(predictions_of(samples, rng.normal(0, 1, (600, 4))))
+    assert alone < 0.97
+    assert good > alone + 0.01
+    assert abs(noise - alone) < 0.01
+
+
+def test_predictions_of_some_samples_count_for_those() -> None:
+    samples, features, _ = mislabelled()
+    some = samples.take(np.arange(0, 400, 2))
+    predictions = predictions_of(some, np.random.default_rng(0).normal(0, 1, (200, 4)))
+    alone, found = judged(evidence_of(samples, features)), judged(evidence_of(samples, features, predictions=predictions))
+    assert np.array_equal(alone.given[1::2], found.given[1::2])
+    assert found.blended is not None
+    strange = Predictions(predictions.table, Classes(tuple("wxyz"), tuple("wxyz")), {})
+    with pytest.raises(DataError, match="not those of made"):
+        label_quality(evidence_of(samples, features, predictions=strange))
+
+
+def test_the_joint_is_that_of_confident_learning() -> None:
+    """The counts of cleanlab's confident joint, and an estimate near the planted number."""
+    cleanlab = pytest.importorskip("cleanlab.count")
+    samples, features, wrong = mislabelled(2000, 4, 0.15)
+    found = judged(evidence_of(samples, features))
+    chances = np.exp(found.log_probabilities.astype(np.float64))
+    chances /= chances.sum(1, keepdims=True)
+    theirs = cleanlab.compute_confident_joint(found.labels, chances)
+    assert np.abs(theirs - found.joint.counts).max() <= 2
+    assert found.joint.counts.sum(1).tolist() == np.bincount(found.labels).tolist()
+    assert abs(found.joint.num_errors - len(wrong)) < 0.2 * len(wrong)
+    filtered = pytest.importorskip("cleanlab.filter").find_label_issues(found.labels, chances, filter_by="both")
+    first = set(found.queue(found.joint.num_errors).tolist())
+    assert len(first & set(np.flatnonzero(filtered).tolist())) > 0.9 * filtered.sum()
+
+
+def test_confused_classes_are_named() -> None:
+    features, truth = clusters(600, 4, 20)
+    given = truth.copy()
+    given[np.flatnonzero(truth == 2)[:40]] = 1
+    samples = samples_of([sample(f"{i}", int(c)) for i, c in enumerate(given)], 4)
+    (whole, *_) = label_errors(evidence_of(samples, features))
+    assert whole.evidence["confused"][0] == {"given": "b", "likely": "c", "samples": pytest.approx(40, abs=8)}
+    assert whole.message.endswith("Most confused: b for c.")
+
+
+def test_classes_without_samples_are_no_trouble() -> None:
+    logs = np.log(np.full((30, 5), 0.2))
+    joint = confident_joint(logs, np.arange(30) % 3)
+    assert joint.counts.sum() == 30
+    assert not joint.counts[3:].any()
+
+
+def test_evidence_is_json() -> None:
+    samples, features, _ = mislabelled()
+    for finding in label_errors(evidence_of(samples, features)):
+        json.dumps(finding.row("label-errors"), default=bytes.hex, allow_nan=False)
