@@ -56,7 +56,8 @@ __all__ = [
 
 _HOME = {
     "index": "indexing", "split": "splits", "audit": "audits", "check": "checks", "train": "training",
-    "predict": "inference", "evaluate": "evaluation", "report": "reporting", "review": "reviewing", "run": "pipeline", "datasets": "catalog",
+    "predict": "inference", "evaluate": "evaluation", "report": "reporting", "run": "pipeline", "datasets": "catalog",
+    "review": "reviewing",
     "SampleTable": "samples", "Classes": "samples", "Splits": "splits", "Findings": "audits",
     "Preprocessing": "preprocessing", "Recipe": "recipes", "Checklist": "checklist", "Run": "runs",
     "Predictions": "predictions", "Score": "metrics", "Estimate": "metrics", "Ledger": "ledger", "Study": "study",
