@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sightline.audits.scan import Column, Condition, Region, inside, log10_tail, scan
+from sightline.audits.regions import Column, Condition, Region, inside, log10_tail
+from sightline.audits.scan import scan
 
 N = 2_000
 

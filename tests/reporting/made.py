@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from sightline import indexing, recipes
-from sightline.audits import Findings, audit
+from sightline.audits import Finding, Findings, audit
 from sightline.checklist import Check, Checklist
 from sightline.ledger import Ledger
 from sightline.metrics import Score, score
@@ -55,7 +55,7 @@ def make(directory: Path) -> Made:
     """A study in `directory`: four classes, official splits, one leak, one file that is no image."""
     samples = indexing.index(_photos(directory / "photos")).hashed()
     splits = split(samples)
-    findings = audit(samples, splits)
+    findings = _findings(samples, splits)
     recipe = recipes.get("photo.scratch")
     about = {"model": {"num_parameters": 12_345}, "preprocessing": "cd" * 32,
              "environment": {"python": "3.11.2", "torch": "2.9.0", "device": "cpu", "accelerator": None}}  # fmt: skip
@@ -89,6 +89,27 @@ def _photos(root: Path) -> Path:
     (root / "test" / "dark" / "torn.jpg").write_bytes(b"\xff\xd8\xff not a picture")
     shutil.copy(root / "train" / "bright" / "000.jpg", root / "test" / "bright" / "copy.jpg")
     return root
+
+
+def _findings(samples: SampleTable, splits: Splits) -> Findings:
+    """The audit's own on copies and counts; invented ones for what takes real photographs to find."""
+    found = audit(samples, splits, checks=["exact-duplicates", "class-balance", "class-counts", "unreadable"])
+    train = list(splits.train.ids)
+    bright, dark = [i.hex() for i in train[:16]], [i.hex() for i in train[20:30]]
+    mark = Finding(
+        level="warning", subject=HOSTILE, score=0.9, message="brightness of the top right corner ≥ 0.97: 31 of 32",
+        evidence={"galleries": [{"title": f"{HOSTILE}, light corner", "ids": bright},
+                                {"title": "without it", "ids": dark}]},
+    )  # fmt: skip
+    queue = [Finding(
+        level="info", subject=samples.column("key")[i], score=0.9, message="labelled bright, looks like dark",
+        sample_id=samples.column("sample_id")[i], related_id=train[25],
+        evidence={"suggested": 1, "probabilities": {"given": 0.04, "suggested": 0.93}},
+    ) for i in range(3)]  # fmt: skip
+    alike = Finding(level="info", subject="a", message="very similar (0.61)", score=0.6, sample_id=train[0],
+                    related_id=train[1], evidence={"certain": False})  # fmt: skip
+    invented = [("shortcuts", [mark]), ("label-errors", queue), ("near-duplicates", [alike])]
+    return found.merge(Findings.of(invented, found.about))
 
 
 def _train(run: Run) -> None:

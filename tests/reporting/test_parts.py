@@ -13,6 +13,7 @@ from sightline.checklist import Check, Checklist
 from sightline.metrics import Estimate
 from sightline.reporting.data import MAX_CLASSES, MAX_PICTURES, SHOWN, Names, assigned_splits, describe_data
 from sightline.reporting.evidence import (
+    IN_GALLERY,
     MAX_PAIRS,
     MAX_ROWS,
     Witness,
@@ -161,3 +162,66 @@ def test_classes_are_told_worst_first(made: Made) -> None:
     counts = [float(c["n"]) for c in said["confusions"]]
     assert counts == sorted(counts, reverse=True)
     assert [f.key for f in said["failures"]] == ["test/dark/torn.jpg"]
+
+
+def test_a_telling_factor_is_two_galleries(made: Made, assigned: Names) -> None:
+    witness = Witness(made.samples, assigned, Gallery(made.samples), is_test_open=False)
+    checks = {c["name"]: c for c in describe_findings(made.findings, made.splits, witness)["checks"]}
+    (shown,) = checks["Shortcuts"]["galleries"]
+    assert [g["title"] for g in shown["galleries"]][1] == "without it"
+    assert [len(g["pictures"]) for g in shown["galleries"]] == [IN_GALLERY, IN_GALLERY]
+    assert all(p.src for g in shown["galleries"] for p in g["pictures"])
+    assert not checks["Shortcuts"]["rows"]
+    assert not checks["Shortcuts"]["pictures"]
+
+
+def test_galleries_show_no_sealed_picture(made: Made, assigned: Names) -> None:
+    ids = made.samples.column("sample_id")
+    sealed = [ids[i].hex() for i in np.flatnonzero(assigned == "test")]
+    open_ = [ids[i].hex() for i in np.flatnonzero(assigned == "train")[:2]]
+    finding = Finding(level="error", subject="x", message="y", score=1.0,
+                      evidence={"galleries": [{"title": "t", "ids": [*sealed, *open_]}]})  # fmt: skip
+    findings = Findings.of([("shortcuts", [finding])], {})
+    for is_open, count in ((False, 2), (True, IN_GALLERY)):
+        witness = Witness(made.samples, assigned, Gallery(made.samples), is_test_open=is_open)
+        (check,) = describe_findings(findings, made.splits, witness)["checks"]
+        assert len(check["galleries"][0]["galleries"][0]["pictures"]) == count
+
+
+def test_a_suspected_label_shows_both_classes(made: Made, assigned: Names) -> None:
+    witness = Witness(made.samples, assigned, Gallery(made.samples), is_test_open=True)
+    checks = {c["name"]: c for c in describe_findings(made.findings, made.splits, witness)["checks"]}
+    relabel = checks["Label errors"]["pictures"][0]["relabel"]
+    assert relabel == {"given": "bright", "suggested": made.samples.classes.names[1], "given_probability": 0.04,
+                       "suggested_probability": 0.93}  # fmt: skip
+    assert checks["Near duplicates"]["pictures"][0]["relabel"] is None
+
+
+def test_a_pair_that_is_alike_and_not_the_same_is_no_leak(made: Made, assigned: Names) -> None:
+    ids = made.samples.column("sample_id")
+    a, b = (ids[int(np.flatnonzero(assigned == s)[0])] for s in ("train", "test"))
+    alike = Finding(level="info", subject="x", message="alike", score=0.5, sample_id=a, related_id=b)
+    findings = Findings.of([("label-errors", [alike])], {})
+    said = cautions(made.samples, assigned, findings, made.test, None)
+    assert not any("has a copy" in line for line in said)
+
+
+def test_a_corrected_test_is_a_caution(made: Made, assigned: Names) -> None:
+    corrected = replace(made.test, corrected="2 dropped in review")
+    assert any("2 dropped in review" in line for line in cautions(made.samples, assigned, None, corrected, None))
+
+
+@pytest.mark.parametrize(("top1", "is_told"), [(0.997, True), (0.985, False)])
+def test_a_result_far_above_the_published_one_is_a_caution(
+    made: Made, assigned: Names, top1: float, is_told: bool
+) -> None:
+    import pyarrow as pa
+
+    i = made.samples.table.schema.get_field_index("dataset")
+    field = made.samples.table.schema.field(i)
+    table = made.samples.table.set_column(i, field, pa.array(["cifar10"] * len(made.samples)).cast(field.type))
+    known = replace(made.samples, table=table)
+    result = replace(made.test, top1=Estimate(top1, top1 - 0.002, top1 + 0.002, 10_000))
+    told = [line for line in cautions(known, assigned, None, result, None) if "Look for leakage" in line]
+    assert len(told) == is_told
+    assert not any("Look for leakage" in line for line in cautions(made.samples, assigned, None, result, None))

@@ -10,7 +10,7 @@ import numpy as np
 from sightline.audits.evidence import Evidence
 from sightline.audits.factors import ACQUISITION, Factor, factors
 from sightline.audits.findings import Finding
-from sightline.audits.scan import Column
+from sightline.audits.regions import Column
 
 Array = np.ndarray[Any, Any]
 

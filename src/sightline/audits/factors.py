@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sightline.audits.evidence import Evidence
-from sightline.audits.scan import Column
+from sightline.audits.regions import Column
 from sightline.audits.scenery import scenery
 
 Array = np.ndarray[Any, Any]

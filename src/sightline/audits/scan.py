@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from sightline.audits.regions import Column, Condition, Region, counted_region, inside
+
 Array = np.ndarray[Any, Any]
 
 QUANTILES = 24
@@ -33,85 +35,8 @@ STARTS, CONDITIONS = 6, 4
 LEAST = 8
 """Samples of the class that a region holds at least in the half that it was grown on."""
 
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Column:
-    """One number, or one of several kinds, for each sample."""
-
-    name: str
-    """For people: "JPEG quality", "camera"."""
-    values: Array
-    """float32 [n]; NaN where it is not known. Of a column of kinds: their numbers."""
-    kinds: tuple[str, ...] = ()
-    """What the numbers stand for; empty where they are a measure."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Condition:
-    """Values of a column between two bounds, both included."""
-
-    column: str
-    low: float
-    high: float
-    kind: str = ""
-    """What the value stands for, in a column of kinds."""
-
-    def holds(self, values: Array) -> Array:
-        """Boolean per value."""
-        return (values >= np.float32(self.low)) & (values <= np.float32(self.high))
-
-    def __str__(self) -> str:
-        if self.kind:
-            return f"{self.column} {self.kind}"
-        if self.low == self.high:
-            return f"{self.column} {self.low:.4g}"
-        if math.isinf(self.low):
-            return f"{self.column} ≤ {self.high:.3g}"
-        if math.isinf(self.high):
-            return f"{self.column} ≥ {self.low:.3g}"
-        return f"{self.column} {self.low:.3g} to {self.high:.3g}"
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Region:
-    """Conditions that hold together, with what the samples that they were not grown on say."""
-
-    conditions: tuple[Condition, ...]
-    label: int
-    hits: int
-    """Samples of the class among those in the region."""
-    size: int
-    """Samples in the region."""
-    share: float
-    """Share of the class among all samples that were counted."""
-    reach: float
-    """Share of the class that lies in the region."""
-    log10_even: float
-    """log10 of the chance of so many hits, were the purity half way between the class's share and 1."""
-    log10_chance: float
-    """log10 of the chance of so many hits, had the factor nothing to do with the class; times the regions tried."""
-
-    @property
-    def purity(self) -> float:
-        """Share of the class in the region."""
-        return self.hits / self.size if self.size else 0.0
-
-    @property
-    def excess(self) -> float:
-        """Purity beyond the class's share, as a part of what is possible: 0 says nothing, 1 gives the class away."""
-        return (self.purity - self.share) / (1 - self.share) if self.share < 1 else 0.0
-
-    def __str__(self) -> str:
-        return " and ".join(map(str, self.conditions))
-
-
-def inside(conditions: Sequence[Condition], columns: Sequence[Column]) -> Array:
-    """Boolean per sample: all conditions hold."""
-    values = {c.name: c.values for c in columns}
-    mask = np.ones(len(columns[0].values), bool)
-    for condition in conditions:
-        mask &= condition.holds(values[condition.column])
-    return mask
+WORTH = 0.2
+"""Excess purity below which a region is not worth counting again."""
 
 
 def scan(columns: Sequence[Column], labels: Array, label: int, draws: Array) -> Region | None:
@@ -122,43 +47,31 @@ def scan(columns: Sequence[Column], labels: Array, label: int, draws: Array) -> 
     and the number of values pays for having looked (Bonferroni).
     """
     is_class = labels == label
-    found = [r for c in columns for r in _single_values(c, is_class, label)]
+    found = [r for c in columns for r in _single_values(c, is_class, label, len(columns))]
     half = (draws & np.uint64(1)).astype(bool)
     for grown_on in (half, ~half):
         tried = _grown(columns, is_class, grown_on, draws)
+        unseen = int((~grown_on).sum()), int((is_class & ~grown_on).sum())
         for conditions in tried:
             mask = inside(conditions, columns) & ~grown_on
-            found.append(_counted(conditions, label, mask, is_class & ~grown_on, int((~grown_on).sum()), 2 * len(tried)))
+            counted = int((mask & is_class).sum()), int(mask.sum())
+            found.append(counted_region(conditions, label, counted, unseen, 2 * len(tried)))
     # The purest among the sure ones: a pure core says more about a factor than its blurred surroundings.
     sure = [r for r in found if r.log10_chance < -6]
     return min(sure, key=lambda r: (r.log10_even, r.log10_chance), default=None)
 
 
-def _counted(
-    conditions: tuple[Condition, ...], label: int, mask: Array, is_class: Array, total: int, tried: int
-) -> Region:
-    size, hits, of_class = int(mask.sum()), int((mask & is_class).sum()), int(is_class.sum())
-    share = of_class / total if total else 0.0
-    chance = log10_tail(hits, size, share) + math.log10(max(1, tried))
-    return Region(conditions=conditions, label=label, hits=hits, size=size, share=share,
-                  reach=hits / of_class if of_class else 0.0, log10_even=log10_tail(hits, size, (1 + share) / 2),
-                  log10_chance=min(0.0, chance))  # fmt: skip
-
-
-def _single_values(column: Column, is_class: Array, label: int) -> list[Region]:
-    """Values that the class has often; measures that hardly ever repeat have none."""
-    known = np.isfinite(column.values)
-    values, codes = np.unique(column.values[known], return_inverse=True)
-    if len(values) < 2 or len(values) > len(codes) / 4:
+def _single_values(column: Column, is_class: Array, label: int, columns: int) -> list[Region]:
+    """Regions of one value that the class has often; of a measure that hardly ever repeats there are none."""
+    if column.repeated is None:
         return []
-    hits = np.bincount(codes, is_class[known], len(values))
+    values, places, counts = column.repeated
+    of_class = places[is_class]
+    hits = np.bincount(of_class[of_class >= 0], minlength=len(values))
     rows = np.flatnonzero(hits >= max(LEAST, 0.02 * hits.sum()))
-    total, found = len(column.values), []
-    for v in rows.tolist():
-        conditions = (_condition(column, float(values[v]), float(values[v])),)
-        region = _counted(conditions, label, column.values == values[v], is_class, total, len(values))
-        found.append(region)
-    return found
+    whole, tried = (len(is_class), int(is_class.sum())), len(values) * columns
+    return [counted_region((_condition(column, float(values[v]), float(values[v])),), label, (int(hits[v]), int(counts[v])),
+                     whole, tried) for v in rows.tolist()]  # fmt: skip
 
 
 def _condition(column: Column, low: float, high: float) -> Condition:
@@ -241,10 +154,13 @@ class _Search:
             order = sorted(range(len(firsts)), key=lambda i: (-firsts[i][0], i))[:STARTS]
             for i in order:
                 if firsts[i][0] > 0:
-                    found[self._extended(i, firsts[i], power)] = None
+                    conditions, excess = self._extended(i, firsts[i], power)
+                    if excess >= WORTH:
+                        found[conditions] = None
         return list(found)
 
-    def _extended(self, start: int, first: tuple[float, int, int], power: float) -> tuple[Condition, ...]:
+    def _extended(self, start: int, first: tuple[float, int, int], power: float) -> tuple[tuple[Condition, ...], float]:
+        """Conditions of a region, and how pure it is beyond the share of the class where it was grown."""
         gain, low, high = first
         chosen = [(start, low, high)]
         mask = self._within(start, low, high)
@@ -256,7 +172,9 @@ class _Search:
             gain, low, high = options[i]
             chosen.append((i, low, high))
             mask = mask & self._within(i, low, high)
-        return self._conditions(chosen)
+        base = self.positives / len(mask)
+        purity = float(mask[: self.positives].sum() / mask.sum())
+        return self._conditions(chosen), (purity - base) / (1 - base)
 
     def _within(self, i: int, low: int, high: int) -> Array:
         codes = self.bins[i].codes
@@ -290,24 +208,3 @@ class _Search:
         gain[hits < LEAST] = -np.inf
         i = int(np.argmax(gain))
         return float(gain[i]), int(low[i]) + 1, int(high[i])
-
-
-def log10_tail(hits: int, size: int, p: float) -> float:
-    """log10 of the chance of at least `hits` successes in `size` draws of probability `p`; 0 for no draw."""
-    if hits <= 0 or size == 0 or p >= 1:
-        return 0.0
-    if p <= 0:
-        return -math.inf
-    counts = np.arange(hits, size + 1)
-    logs = (math.lgamma(size + 1) - _lgamma(counts + 1) - _lgamma(size - counts + 1)
-            + counts * math.log(p) + (size - counts) * math.log1p(-p))  # fmt: skip
-    top = float(logs.max())
-    return min(0.0, (top + math.log(float(np.exp(logs - top).sum()))) / math.log(10))
-
-
-def _lgamma(values: Array) -> Array:
-    """log Γ of whole numbers from 1 on, by Stirling's series; exact to 1e-10 from 8 on, a table below."""
-    x = values.astype(np.float64)
-    series = (x - 0.5) * np.log(x) - x + 0.5 * math.log(2 * math.pi) + 1 / (12 * x) - 1 / (360 * x**3)
-    small = np.array([math.lgamma(max(1, v)) for v in range(32)])
-    return np.asarray(np.where(values < 32, small[np.minimum(values, 31)], series))

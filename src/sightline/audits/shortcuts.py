@@ -11,7 +11,8 @@ import numpy as np
 from sightline.audits.evidence import Evidence
 from sightline.audits.factors import ACQUISITION, Factor, factors
 from sightline.audits.findings import Finding
-from sightline.audits.scan import Condition, Region, inside, scan
+from sightline.audits.regions import Condition, Region, inside
+from sightline.audits.scan import scan
 
 Array = np.ndarray[Any, Any]
 
