@@ -16,6 +16,7 @@ import pytest
 
 from sightline.errors import LedgerError
 from sightline.ledger import Ledger, own_log
+from sightline.samples import SampleTable
 from sightline.splits import SealedSplit, split
 from tests.tables import plain_samples
 
@@ -271,3 +272,81 @@ def test_newer_line_is_refused(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) 
         ledger.open(sealed(), checkpoints=["c"])
     with pytest.raises(LedgerError, match="newer version"):
         ledger.looks()
+
+
+FORMER, NEW, NEWEST = (plain_samples([40, n]) for n in (40, 39, 38))
+
+
+def sealed_of(samples: SampleTable, seed: int = 0) -> SealedSplit:
+    found = split(samples, seed=seed).test
+    assert found is not None
+    return found
+
+
+def test_a_corrected_test_goes_on_counting(ledger: Ledger) -> None:
+    ledger.open(sealed_of(FORMER), checkpoints=["c"])
+    assert ledger.require(sealed_of(NEW), None) == 1, "without a succession it is another test"
+    ledger.succeed(FORMER.digest, NEW.digest, test=sealed_of(FORMER), corrected={"dropped": 1})
+    with pytest.raises(LedgerError, match="look 2"):
+        ledger.require(sealed_of(NEW), None)
+    look, _ = ledger.open(sealed_of(NEW), checkpoints=["c"], note="corrected")
+    assert (look.number, dict(look.corrected)) == (2, {"dropped": 1})
+    assert look.correction == "the test was corrected in review: 1 dropped"
+    assert [x.number for x in ledger.looks(look.fingerprint)] == [1, 2]
+    assert [x.number for x in ledger.looks()] == [1, 2]
+    with pytest.raises(LedgerError, match="look 3"):
+        ledger.require(sealed_of(FORMER), None)
+
+
+def test_corrections_of_corrections_add_up(ledger: Ledger) -> None:
+    ledger.open(sealed_of(FORMER), checkpoints=["c"])
+    ledger.succeed(FORMER.digest, NEW.digest, test=sealed_of(FORMER), corrected={"dropped": 1})
+    ledger.succeed(NEW.digest, NEWEST.digest, test=sealed_of(NEW), corrected={"dropped": 1, "relabelled": 2})
+    look, _ = ledger.open(sealed_of(NEWEST), checkpoints=["c"], note="twice corrected")
+    assert look.number == 2, "nobody looked in between"
+    assert dict(look.corrected) == {"dropped": 2, "relabelled": 2}
+    assert [x.number for x in ledger.looks(sealed_of(FORMER))] == [1, 2]
+    assert ledger.looks(sealed_of(FORMER)) == ledger.looks(sealed_of(NEWEST)) == ledger.looks(sealed_of(NEW))
+
+
+def test_another_test_of_the_former_table_is_another(ledger: Ledger) -> None:
+    ledger.open(sealed_of(FORMER, seed=1), checkpoints=["c"])
+    ledger.succeed(FORMER.digest, NEW.digest, test=sealed_of(FORMER), corrected={})
+    assert ledger.require(sealed_of(NEW), None) == 1
+    assert ledger.require(sealed_of(FORMER), None) == 1
+    with pytest.raises(LedgerError, match="look 2"):
+        ledger.require(sealed_of(FORMER, seed=1), None)
+
+
+def test_without_its_splits_every_look_at_the_former_table_counts(ledger: Ledger) -> None:
+    ledger.open(sealed_of(FORMER, seed=1), checkpoints=["c"])
+    ledger.succeed(FORMER.digest, NEW.digest, test=None, corrected={})
+    with pytest.raises(LedgerError, match="look 2"):
+        ledger.require(sealed_of(NEW), None)
+
+
+def test_a_succession_is_known_where_the_study_is_not(ledger: Ledger, tmp_path: Path) -> None:
+    ledger.open(sealed_of(FORMER), checkpoints=["c"])
+    ledger.succeed(FORMER.digest, NEW.digest, test=sealed_of(FORMER), corrected={"relabelled": 1})
+    with pytest.raises(LedgerError, match="look 2"):
+        Ledger(tmp_path / "another.jsonl").require(sealed_of(NEW), None)
+    assert ledger.verify() == 2
+
+
+def test_lines_of_the_first_version_are_read(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look that was written before there were successions, without the names of its table and its corrections."""
+    from sightline.ledger.lines import appending
+
+    with monkeypatch.context() as m:
+        m.setattr("sightline.ledger.lines.VERSION", 1)
+        with appending(ledger.path) as file:
+            file.append({
+                "kind": "look", "number": 1, "time": "2026-01-01T00:00:00+00:00", "n": 16, "verb": "evaluate",
+                "fingerprint": sealed_of(FORMER).fingerprint, "note": "old", "checkpoints": ["c"], "fold": None,
+                "plan": None, "id": "0123456789abcdef", "split_digest": "d",
+            })  # fmt: skip
+    (look,) = ledger.looks(sealed_of(FORMER))
+    assert (look.number, look.note, look.samples, look.correction) == (1, "old", "", "")
+    ledger.succeed(FORMER.digest, NEW.digest, test=sealed_of(FORMER), corrected={})
+    with pytest.raises(LedgerError, match="look 2"):
+        ledger.require(sealed_of(NEW), None)

@@ -218,3 +218,17 @@ def test_further_spaces_travel_with_the_table(tmp_path: Path) -> None:
         SampleTable(table_from_rows(made), CLASSES, "t", spaces={"coarse": coarse})
     with pytest.raises(DataError, match="speak of the space 'coarse'"):
         SampleTable(table_from_rows(made[:1]), CLASSES, "t")
+
+
+def test_a_dropped_sample_is_neither_fine_nor_unreadable() -> None:
+    whole = samples(4)
+    table = samples(4).table.to_pylist()
+    table[1] |= {"status": "dropped", "reason": "a copy"}
+    table[2] |= {"status": "unreadable", "reason": "torn"}
+    part = SampleTable(table_from_rows(table), CLASSES, "test", {"r": "/"})
+    assert part.is_ok.tolist() == [True, False, False, True]
+    assert part.is_dropped.tolist() == [False, True, False, False]
+    assert "1 unreadable, listed · 1 dropped in review, listed" in repr(part)
+    assert part.digest != whole.digest, "other samples are left to learn from"
+    table[1] |= {"status": "ok", "reason": None}
+    assert SampleTable(table_from_rows(table), CLASSES, "test", {"r": "/"}).digest == whole.digest
