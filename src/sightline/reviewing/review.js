@@ -25,6 +25,7 @@ const state = {
   item: null, // as the server gave it
   side: 0, // the sample of a pair that is acted on
   overlay: null, // 0 or 1: the one of a pair that lies on top
+  isOpening: false, // the list of classes is asked for: what is typed now is no key
 };
 
 // ---- the server -------------------------------------------------------------------------------------------------
@@ -46,8 +47,12 @@ async function ask(path, said) {
 
 // One thing after the other: ten quick keys are ten decisions, each made on the finding that is shown when it is its turn.
 let queue = Promise.resolve();
+let waiting = 0;
 function inTurn(work) {
-  queue = queue.then(work).then(() => { document.body.dataset.waiting = "0"; }).catch((error) => problem(error.message));
+  document.body.dataset.waiting = waiting += 1;
+  queue = queue.then(work).catch((error) => problem(error.message)).then(() => {
+    document.body.dataset.waiting = waiting -= 1;
+  });
   return queue;
 }
 
@@ -292,7 +297,6 @@ async function decide(action, { target = state.side, value = "" } = {}) {
   const item = state.item;
   if (item === null || !item.actions.includes(action)) return;
   problem("");
-  document.body.dataset.waiting = "1";
   const made = await ask("decide", { n: item.n, action, target: item.samples.length ? target : 0, value, why: $("why").value });
   $("why").value = "";
   state.overview.items[item.n][ACTION] = made.decision.action;
@@ -320,6 +324,7 @@ function say(text) {
 let found = [], at = 0;
 
 function openRelabel() {
+  state.isOpening = false;
   const item = state.item;
   if (item === null || !item.actions.includes("relabel") || item.samples[state.side].sealed) return;
   $("relabel-now").textContent = `${item.samples[state.side].key} is ${item.samples[state.side].class} now.`;
@@ -387,7 +392,7 @@ const DO = {
   drop: () => inTurn(() => decide("drop")),
   merge: () => inTurn(() => decide("merge-group")),
   suggested: () => inTurn(() => state.item?.suggested && decide("relabel", { target: 0, value: state.item.suggested.id })),
-  relabel: () => inTurn(openRelabel),
+  relabel: () => { state.isOpening = true; inTurn(openRelabel); },
   undo: () => inTurn(undo),
   undecided: () => inTurn(() => go(1, { ...state.filter, all: false })),
   check: () => inTurn(() => narrow({ check: cycled([null, ...state.overview.checks.keys()], state.filter.check) })),
@@ -414,6 +419,7 @@ document.addEventListener("keydown", (event) => {
     if (event.key === "Enter" || event.key === "Escape") { event.preventDefault(); $("why").blur(); }
     return;
   }
+  if (state.isOpening) return event.preventDefault();
   const name = KEYS[event.key.length === 1 ? event.key.toLowerCase() : event.key];
   if (!name || (event.repeat && DECIDING.has(name))) return; // a key that is held down decides once
   event.preventDefault();

@@ -79,6 +79,7 @@ class Review:
 
     def close(self) -> None:
         """End the server and close the file of decisions, in which all of them are already."""
+        self._server.is_open = False  # connections that are kept alive have threads of their own
         self._server.shutdown()
         self._server.server_close()
         self._journal.close()
@@ -99,6 +100,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     session: Session
     token: str
+    is_open = True
 
     def server_bind(self) -> None:
         socketserver.TCPServer.server_bind(self)  # HTTPServer would ask the name service for the name of 127.0.0.1
@@ -127,6 +129,9 @@ class _Handler(BaseHTTPRequestHandler):
         self._reply(self._post)
 
     def _reply(self, answer: Any) -> None:
+        if not cast(_Server, self.server).is_open:
+            self.close_connection = True
+            return
         path = self._path()
         try:
             status, body, kind = _refused(HTTPStatus.NOT_FOUND, "not found") if path is None else answer(path)
