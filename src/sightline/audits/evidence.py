@@ -73,10 +73,9 @@ class Evidence:
         """Name of the split of each sample, an object array; None for a sample in none."""
         if self.splits is None:
             return np.array([s if s in SPLITS else None for s in self.samples.column("split")], object)
-        names = np.full(len(self.samples), None, object)
-        positions = self.samples.positions(self.splits.table["sample_id"].to_pylist())
-        names[positions] = self.splits.table["split"].to_pylist()
-        return names
+        # The splits may be of more samples: dropped ones are no evidence.
+        of = dict(zip(*(self.splits.table[name].to_pylist() for name in ("sample_id", "split")), strict=True))
+        return np.array([of.get(i) for i in self.ids], object)
 
     @cached_property
     def ids(self) -> list[bytes]:
