@@ -274,7 +274,7 @@ def test_newer_line_is_refused(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) 
         ledger.looks()
 
 
-FORMER, NEW, NEWEST = (plain_samples([40, n]) for n in (40, 39, 38))
+FORMER, NEW, NEWEST = (plain_samples([40, n]) for n in (40, 30, 20))
 
 
 def sealed_of(samples: SampleTable, seed: int = 0) -> SealedSplit:

@@ -66,8 +66,9 @@ def findings_on(samples: SampleTable, splits: Splits) -> Findings:
         return Finding(level="warning", subject=a, message="probably bright", score=0.9 - i / 100, sample_id=ids[a],
                        related_id=ids[b], evidence={"suggested": 1, "probabilities": {"given": 0.02, "suggested": 0.9}})
 
+    odd = "train/dark/009.jpg"
     single = [
-        Finding(level="info", subject="train/dark/009.jpg", message=text, score=0.4, sample_id=ids["train/dark/009.jpg"])
+        Finding(level="info", subject=odd, message=text, score=0.4, sample_id=ids[odd])
         for text in ("dark", "blurred")
     ]
     keys = samples.column("key")

@@ -92,6 +92,7 @@ class Appender:
     needs_newline: bool
 
     def append(self, body: Mapping[str, Any]) -> None:
+        """Write a line; it is on disk when this returns."""
         line = {**body, "version": VERSION, "previous": self.lines[-1]["digest"] if self.lines else START}
         line["digest"] = _digest(line)
         rest = (b"\n" if self.needs_newline else b"") + canonical_json(line).encode() + b"\n"

@@ -24,9 +24,11 @@ from sightline.samples import SampleTable
 from sightline.splits import Splits
 from sightline.study import Study
 
+_tell = partial(print, flush=True)  # the address has to be there while the page is open, also in a pipe
+
 
 def review(study: str | Path, *, apply: bool = False, port: int = 0, no_open: bool = False,
-           tell: Callable[[str], None] = partial(print, flush=True)) -> Outcome:  # fmt: skip
+           tell: Callable[[str], None] = _tell) -> Outcome:  # fmt: skip
     """Show the findings on a local page until the person interrupts; with `apply`, carry out what was decided.
 
     Decisions are appended to decisions.csv as they are made. Applying writes a new version of samples.parquet and

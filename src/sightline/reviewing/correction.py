@@ -94,8 +94,9 @@ def _by_row(samples: SampleTable, decisions: Sequence[Decision], action: str) ->
         if d.action == action:
             ids = [d.sample_id, d.related_id] if action == MERGE else [d.sample_id]
             if None in ids:
-                raise DataError(f"The decision {action!r} of {d.time} names no {'pair' if action == MERGE else 'sample'}. "
-                                "Delete its line from decisions.csv.")  # fmt: skip
+                what = "pair" if action == MERGE else "sample"
+                raise DataError(f"The decision {action!r} of {d.time} names no {what}. Delete its line from "
+                                "decisions.csv.")  # fmt: skip
             for row in samples.positions(i for i in ids if i is not None).tolist():
                 found.setdefault(row, []).append(d)
     return dict(sorted(found.items()))

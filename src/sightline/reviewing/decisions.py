@@ -136,7 +136,7 @@ class Journal:
         return self._decisions
 
     def append(self, decision: Decision) -> None:
-        """Write a decision down; it is on disk when this returns. Raises DataError, and keeps no part, when it fails."""
+        """Write a decision down; it is on disk when this returns. Raises DataError when no part of it is."""
         size = os.fstat(self._file.fileno()).st_size
         try:
             rest = self._prefix + decision.line()
@@ -187,7 +187,7 @@ def _parse(data: bytes, path: Path) -> tuple[list[Decision], int]:
     try:
         rows = list(csv.reader(io.StringIO(data.decode("utf-8-sig", "replace"))))
     except csv.Error as e:
-        raise DataError(f"{path} is no table of decisions ({e}). Restore it, or move it away and review anew.") from None
+        raise DataError(f"{path} is no table of decisions ({e}). Restore it, or move it away.") from None
     # Without its end a line is either cut short, or was saved by an editor that leaves out the last line break.
     is_torn = end < len(data) and bool(rows) and len(rows[-1]) < len(COLUMNS)
     size = end if is_torn else len(data)

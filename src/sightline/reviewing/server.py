@@ -120,11 +120,11 @@ class _Handler(BaseHTTPRequestHandler):
     def _session(self) -> Session:
         return cast(_Server, self.server).session
 
-    def do_GET(self) -> None:  # noqa: N802 — the name that http.server calls
+    def do_GET(self) -> None:
         """Answer a question."""
         self._reply(self._get)
 
-    def do_POST(self) -> None:  # noqa: N802
+    def do_POST(self) -> None:
         """Take a decision."""
         self._reply(self._post)
 

@@ -185,9 +185,10 @@ class Session:
         elsewhere = []
         for n in self._by_sample.get(sample_id, ()):
             decision = self._standing.get(self.items[n].about)
-            if n != but and decision is not None and decision.action != KEEP:
-                if decision.sample_id == sample_id or decision.action == MERGE:
-                    elsewhere.append(f"{self._told(decision)['said']} in {self.items[n].check}")
+            if n == but or decision is None or decision.action == KEEP:
+                continue
+            if decision.sample_id == sample_id or decision.action == MERGE:
+                elsewhere.append(f"{self._told(decision)['said']} in {self.items[n].check}")
         return {
             **self._small(sample_id), "id": sample_id.hex(), "sealed": self._of.is_sealed(row),
             "class_id": None if label is None else self._of.samples.classes.ids[label],

@@ -33,6 +33,12 @@ if TYPE_CHECKING:
         ids: tuple[bytes, ...]
 
 
+IDENTITY = ("sample_id", "key", "split", "group_id", "groups", "time", "label")
+"""Columns that make a table what it is."""
+FURTHER = ("labels", "crop")
+"""What only some datasets have counts where it is there, so that the others keep their digests."""
+
+
 @dataclass(frozen=True, eq=False)
 class SampleTable:
     """Samples in their dataset's order, with the classes their labels refer to."""
@@ -86,10 +92,8 @@ class SampleTable:
         return int(self.table.num_rows)
 
     def __repr__(self) -> str:
-        dropped = int(self.is_dropped.sum())
-        unreadable = len(self) - int(self.is_ok.sum()) - dropped
+        unreadable = int((~self.is_ok & ~self.is_dropped).sum())
         listed = f" · {unreadable} unreadable, listed" if unreadable else ""
-        listed += f" · {dropped} dropped in review, listed" if dropped else ""
         cut = f" · subset {dict(self.subset)}" if self.subset else ""
         groups = pc.count_distinct(self.table["group_id"]).as_py()
         tied = f" · {groups:,} groups" if groups < len(self) else ""
@@ -100,12 +104,15 @@ class SampleTable:
     @cached_property
     def digest(self) -> str:
         """sha256 over identity, order, labels, groups, classes and dropped samples, hex. The first full read keeps it."""
-        # What only some datasets have counts where it is there, so that the others keep their digests.
-        further = [name for name in ("labels", "crop") if self.table[name].null_count < len(self)]
-        identity = self.table.select(["sample_id", "key", "split", "group_id", "groups", "time", "label", *further])
+        further = [name for name in FURTHER if self.table[name].null_count < len(self)]
+        return self.digest_of_identity(digest_of_rows(self.table.select([*IDENTITY, *further])), self.ids[self.is_dropped])
+
+    def digest_of_identity(self, identity: str, dropped: Iterable[bytes]) -> str:
+        """`digest` of a table with these classes, from the digest of its identity's columns and the dropped ids."""
         spaces = [[name, self.spaces[name].digest] for name in sorted(self.spaces)]
-        dropped = [["dropped", *(bytes(i).hex() for i in self.ids[self.is_dropped])]] if self.is_dropped.any() else []
-        return digest_of([digest_of_rows(identity), self.classes.digest, *([spaces] if spaces else []), *dropped])
+        left = [bytes(i).hex() for i in dropped]
+        return digest_of([identity, self.classes.digest, *([spaces] if spaces else []),
+                          *([["dropped", *left]] if left else [])])  # fmt: skip
 
     @cached_property
     def ids(self) -> np.ndarray[Any, Any]:
@@ -211,16 +218,20 @@ class SampleTable:
 
         Raises DataError for images that only this process has.
         """
+        about = self.about_in(samples, self.digest)
+        write_table(classes, spaces_to_arrow(self.classes, self.spaces))
+        write_table(samples, self.table.replace_schema_metadata({"sightline": json.dumps(about)}))
+
+    def about_in(self, samples: Path, digest: str) -> dict[str, Any]:
+        """What the file of a table of this digest says beside its rows. Raises DataError as `write`."""
         if any(address.startswith(LIVE) for address in self.roots.values()):
             raise DataError(f"{self.name} refers to a dataset object of this process, which a file cannot. Write the "
                             "images down with it: sl.convert(samples, DIRECTORY, to='parquet')")  # fmt: skip
         roots = {alias: _beside(samples, address) for alias, address in self.roots.items()}
-        about = {
+        return {
             "version": VERSION, "name": self.name, "roots": roots, "subset": dict(self.subset),
-            "notes": list(self.notes), "classes": self.classes.digest, "digest": self.digest,
+            "notes": list(self.notes), "classes": self.classes.digest, "digest": digest,
         }  # fmt: skip
-        write_table(classes, spaces_to_arrow(self.classes, self.spaces))
-        write_table(samples, self.table.replace_schema_metadata({"sightline": json.dumps(about)}))
 
     @classmethod
     def read(cls, samples: Path, classes: Path) -> SampleTable:
