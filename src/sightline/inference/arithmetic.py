@@ -11,8 +11,9 @@ from typing import Any
 import torch
 
 from sightline.distributed import World
+from sightline.loading.resizing import engines
 
-PACKAGES = ("sightline", "torch", "numpy", "Pillow", "simplejpeg")
+PACKAGES = ("sightline", "torch", "numpy")
 
 
 @contextmanager
@@ -50,6 +51,5 @@ def environment(device: torch.device, world: World, *, exact_resize: bool) -> di
         "cudnn_allow_tf32": cudnn.allow_tf32,
         "cudnn_benchmark": cudnn.benchmark,
         "deterministic": cudnn.deterministic,
-        "decode": "simplejpeg, else Pillow",
-        "resize": "Pillow" if exact_resize else "torch",
+        "loading": engines(exact=exact_resize),
     }

@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +20,7 @@ from sightline.loading.buffers import Buffers
 from sightline.loading.mixing import mix
 from sightline.loading.order import Batching, shuffled
 from sightline.loading.pixels import NativePixels, Unreadable, level_type
+from sightline.loading.resizing import engines
 from sightline.loading.stages import Stages, timed
 from sightline.loading.threads import finished, single_threaded_pool
 from sightline.loading.tiles import Tiles
@@ -159,11 +159,7 @@ class Loader:
     @property
     def engines(self) -> dict[str, str]:
         """Which libraries decode and resize, with their versions: other ones may change a level here and there."""
-        pillow = f"Pillow {version('Pillow')}"
-        return {
-            "jpeg": f"simplejpeg {version('simplejpeg')}", "other images": pillow,
-            "resize": pillow if self._is_exact else f"torch {torch.__version__.partition('+')[0]}, antialiased",
-        }  # fmt: skip
+        return engines(exact=self._is_exact)
 
     def __iter__(self) -> Iterator[Batch]:
         """Batches of the next epoch in training, of every sample in evaluation.

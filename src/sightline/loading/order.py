@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from sightline.errors import DataError, RecipeError
 from sightline.randomness import U64, Draws
@@ -26,16 +25,17 @@ def shuffled(hashes: U64, seed: int, epoch: int) -> Positions:
     Each sample is placed by its own random number, so the order does not depend on how the table is sorted, and
     leaving a sample out moves no other.
     """
-    # Number and position share the 63 bits of one integer, because torch sorts integers much faster than numpy finds
-    # the order of numbers: 1.28 million in a third of the time. Equal numbers stand in the table's order; among so many
-    # one pair in five epochs shares its 42 bits.
+    # Number and position share the 63 bits of one integer, because numpy sorts integers in place, and much faster than
+    # it finds the order of numbers: 1.28 million in 35 ms of CPU time without a second array. Equal numbers stand in
+    # the table's order; among so many one pair in five epochs shares its 42 bits.
     low = np.uint64((1 << len(hashes).bit_length()) - 1)
     keys = np.arange(len(hashes), dtype=np.uint64)
     for start in range(0, len(keys), BLOCK):
         part = slice(start, start + BLOCK)
         keys[part] |= Draws(seed, epoch, hashes[part]).bits(ORDER) >> np.uint64(1) & ~low
-    ordered = torch.sort(torch.from_numpy(keys.view(np.int64))).values
-    return np.asarray(ordered.bitwise_and_(int(low)).numpy())
+    keys.sort()
+    keys &= low
+    return keys.view(np.int64)
 
 
 @dataclass(frozen=True)

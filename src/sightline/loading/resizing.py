@@ -10,6 +10,7 @@ edges and would be clipped differently there, by up to 17 levels: such an image 
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,15 @@ import torch.nn.functional as F
 from sightline.preprocessing import Preprocessing, reference
 
 Array = npt.NDArray[Any]
+
+
+def engines(*, exact: bool) -> dict[str, str]:
+    """Which libraries decode and resize, with their versions: other ones may change a level here and there."""
+    pillow = f"Pillow {version('Pillow')}"
+    return {
+        "jpeg": f"simplejpeg {version('simplejpeg')}", "other images": pillow,
+        "resize": pillow if exact else f"torch {torch.__version__.partition('+')[0]}, antialiased",
+    }  # fmt: skip
 
 
 def resized(levels: Array, height: int, width: int, contract: Preprocessing) -> Array:
