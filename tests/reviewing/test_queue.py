@@ -6,7 +6,7 @@ import pytest
 
 from sightline.audits import Finding, Findings
 from sightline.errors import DataError
-from sightline.reviewing.queue import evidence_of, facts_of, galleries_of, items_of
+from sightline.reviewing.queue import evidence_of, facts_of, galleries_of, items_of, probabilities_of
 from tests.reviewing.material import Material
 
 A, B = b"a" * 16, b"b" * 16
@@ -61,3 +61,9 @@ def test_evidence_that_is_no_object_is_refused() -> None:
         broken = Findings(found.table.set_column(at, found.table.schema.field(at), [[text]]), found.checks)
         with pytest.raises(DataError, match="sightline audit"):
             evidence_of(broken, items_of(broken)[0])
+
+
+def test_probabilities_that_are_none_are_left_out() -> None:
+    assert probabilities_of({"probabilities": {"given": 0, "suggested": 0.5}}) == [0.0, 0.5]
+    for bad in (None, [0.1, 0.2], {"given": 0.1}, {"given": "x", "suggested": 1}, {"given": 2, "suggested": 1}):
+        assert probabilities_of({"probabilities": bad}) is None

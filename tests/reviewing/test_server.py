@@ -69,7 +69,7 @@ def test_what_is_not_there(ask: Callable[..., Answer], path: str) -> None:
 
 def test_nobody_without_the_secret(ask: Callable[..., Answer], opened: Review, made: Material) -> None:
     token = opened.url.split("/")[3]
-    for path in ("/", "/overview", f"/{token[:-1]}/overview", f"/{token}x/overview", f"/{token}", "//", f"//{token}/",
+    for path in ("/", "/overview", f"/{token[:-1]}/overview", f"/{token}x/overview", f"/{token}", "//",
                  "/../etc/passwd"):  # fmt: skip
         assert ask(path, whole=True)[0] == 404, path
     assert ask("overview")[0] == 200

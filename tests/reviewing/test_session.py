@@ -59,7 +59,8 @@ def test_an_item_tells_what_a_person_needs(begin: Begin, made: Material) -> None
     assert (right["row"], right["why_not"], right["sealed"]) == (None, SEALED, True)
     assert pair["actions"] == ["keep", "drop", "relabel", "merge-group"]
     label = begin().item(6)
-    assert label["suggested"] == {"id": made.samples.classes.ids[1], "title": made.samples.classes.title(1)}
+    assert label["suggested"] == {"id": "bright", "title": "bright", "probabilities": [0.02, 0.9]}
+    assert "merge-group" not in label["actions"]
     single = begin().item(11)
     assert single["messages"] == ["dark", "blurred"]
     assert single["actions"] == ["keep", "drop", "relabel"]

@@ -15,7 +15,8 @@ MAX_GALLERIES = 2
 MAX_GALLERY = 12
 """Pictures of a gallery; an audit gives no more."""
 
-_TOLD_ELSEWHERE = {"message", "splits", "galleries", "suggested", "related", "labels", "related_id", "key"}
+_TOLD_ELSEWHERE = {"message", "splits", "galleries", "suggested", "related", "labels", "related_id", "key",
+                   "probabilities"}
 """Entries of the evidence that the page shows in their own place."""
 
 MAX_VALUE = 300
@@ -102,6 +103,14 @@ def _words(value: Any) -> str:
     else:
         said = "–" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
     return said if len(said) <= MAX_VALUE else said[: MAX_VALUE - 1] + "…"
+
+
+def probabilities_of(evidence: Mapping[str, Any]) -> list[float] | None:
+    """Probabilities of the class that a sample has and of the one that is suggested; None where they are not told."""
+    told = evidence.get("probabilities")
+    found = [told.get(name) for name in ("given", "suggested")] if isinstance(told, Mapping) else []
+    is_said = len(found) == 2 and all(isinstance(p, int | float) and 0 <= p <= 1 for p in found)
+    return [float(p) for p in found if p is not None] if is_said else None
 
 
 def galleries_of(evidence: Mapping[str, Any]) -> list[tuple[str, list[bytes]]]:

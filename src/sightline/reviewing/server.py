@@ -30,7 +30,8 @@ NAMES = re.compile(r"(127\.0\.0\.1|localhost)(:\d+)?")
 
 ASSETS = {
     "": ("review.html", "text/html"), "review.css": ("review.css", "text/css"),
-    "review.js": ("review.js", "text/javascript"), "icon.svg": ("icon.svg", "image/svg+xml"),
+    **{name: (name, "text/javascript") for name in ("review.js", "page.js", "drawing.js", "relabelling.js")},
+    "icon.svg": ("icon.svg", "image/svg+xml"),
 }  # fmt: skip
 """What the page is made of → file and media type."""
 

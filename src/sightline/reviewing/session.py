@@ -29,7 +29,7 @@ from sightline.reviewing.decisions import (
     standing,
 )
 from sightline.reviewing.pictures import SIDES, picture
-from sightline.reviewing.queue import Item, evidence_of, facts_of, galleries_of, items_of
+from sightline.reviewing.queue import Item, evidence_of, facts_of, galleries_of, items_of, probabilities_of
 from sightline.samples import SampleTable
 from sightline.splits import Splits
 
@@ -137,7 +137,7 @@ class Session:
             "messages": [str(e.get("message", "")) for e in evidence if e.get("message")],
             "facts": list(dict.fromkeys(fact for e in evidence for fact in facts_of(e))),
             "samples": shown_samples, "galleries": galleries,
-            "suggested": self._suggested(evidence), "actions": self._actions(item),
+            "suggested": self._suggested(evidence), "actions": self._actions(item, evidence),
             "decision": None if decision is None else self._told(decision),
         }  # fmt: skip
 
@@ -146,15 +146,17 @@ class Session:
             raise DataError(f"There is no finding number {n}; there are {len(self.items):,}.")
         return self.items[n]
 
-    def _actions(self, item: Item) -> list[str]:
-        return [KEEP] if not item.ids else [KEEP, DROP, RELABEL] if len(item.ids) == 1 else list(ACTIONS)
+    def _actions(self, item: Item, evidence: Sequence[Mapping[str, Any]]) -> list[str]:
+        is_pair = len(item.ids) == 2 and self._suggested(evidence) is None  # not: the class that is suggested, shown
+        return [KEEP] if not item.ids else list(ACTIONS) if is_pair else [KEEP, DROP, RELABEL]
 
-    def _suggested(self, evidence: Sequence[Mapping[str, Any]]) -> dict[str, str] | None:
+    def _suggested(self, evidence: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+        """The class that a finding suggests, with the probabilities of the given and of the suggested one."""
         classes = self._of.samples.classes
         for e in evidence:
             i = e.get("suggested")
             if isinstance(i, int) and not isinstance(i, bool) and 0 <= i < len(classes):
-                return {"id": classes.ids[i], "title": classes.title(i)}
+                return {"id": classes.ids[i], "title": classes.title(i), "probabilities": probabilities_of(e)}
         return None
 
     def _told(self, decision: Decision) -> dict[str, Any]:
@@ -231,9 +233,9 @@ class Session:
         Raises DataError for what an item of this kind cannot be answered with.
         """
         item = self._item(n)
-        if action not in self._actions(item):
-            raise DataError(f"This finding cannot be answered with {action!r}; it can with "
-                            f"{', '.join(self._actions(item))}.")  # fmt: skip
+        can = self._actions(item, evidence_of(self._of.findings, item))
+        if action not in can:
+            raise DataError(f"This finding cannot be answered with {action!r}; it can with {', '.join(can)}.")
         ids = item.ids
         if ids and not 0 <= target < len(ids):
             raise DataError(f"This finding has {len(ids)} samples, got number {target + 1}.")
