@@ -73,7 +73,7 @@ def test_import_is_light_for_help() -> None:
         (["trian", "study"], "Did you mean 'train'?"),
         (["train"], "required: STUDY"),
         (["train", "study", "--recipie", "x"], "--recipie"),
-        (["split", "study", "--by", "chance"], "invalid choice: 'chance'"),
+        (["convert", "study", "out", "--to", "chance"], "invalid choice: 'chance'"),
         (["index", "source", "study", "--limit", "few"], "invalid float value: 'few'"),
         ([], "required: VERB"),
     ],

@@ -1,4 +1,4 @@
-"""`split`: the promises that hold for every assignment, and what is said when they cannot."""
+"""`split`: official splits, shares, groups and growth; and what is said when a promise cannot be kept."""
 
 from __future__ import annotations
 
@@ -9,75 +9,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import sightline as sl
-from sightline.errors import SplitError
-from sightline.samples import Classes, SampleTable, sample_id_of, table_from_rows
-from sightline.splits import Splits, split
+from sightline.errors import DataError, SplitError
+from sightline.samples import SampleTable
+from sightline.splits import Request, split
+from tests.splits.material import FEW, assigned, promise, reasons, split_or_refuse, tables
 from tests.tables import plain_samples, sample, samples_of
-
-FEW = settings(max_examples=40, deadline=None)
-
-
-@st.composite
-def tables(draw: st.DrawFn, min_size: int = 12) -> SampleTable:
-    """Samples of three classes, some of them in groups, some of them copies of others, some unlabelled."""
-    drawn = st.tuples(
-        st.sampled_from([0, 0, 0, 1, 1, 2, None]),
-        st.one_of(st.none(), st.integers(0, 9)),
-        st.one_of(st.none(), st.none(), st.integers(0, 5)),
-    )
-    rows = draw(st.lists(drawn, min_size=min_size, max_size=80))
-    return samples_of([
-        sample(f"s{i}", label, group=group, **({} if copy is None else {"pixels": f"copy {copy}"}))
-        for i, (label, group, copy) in enumerate(rows)
-    ])  # fmt: skip
-
-
-def assigned(splits: Splits) -> dict[bytes, str | None]:
-    return dict(zip(splits.table["sample_id"].to_pylist(), splits.table["split"].to_pylist(), strict=True))
-
-
-def crossing(samples: SampleTable, splits: Splits, column: str) -> list[Any]:
-    homes: dict[Any, set[str]] = {}
-    for i, value in zip(samples.column("sample_id"), samples.column(column), strict=True):
-        if (name := assigned(splits)[i]) is not None and value is not None:
-            homes.setdefault(value, set()).add(name)
-    return [value for value, names in homes.items() if len(names) > 1]
-
-
-def promise(samples: SampleTable, splits: Splits) -> None:
-    """What every assignment made here must keep."""
-    assert splits.table["sample_id"].to_pylist() == samples.column("sample_id")
-    assert crossing(samples, splits, "group_id") == []
-    assert crossing(samples, splits, "pixel_sha256") == []
-    names = assigned(splits)
-    labels = dict(zip(samples.column("sample_id"), samples.column("label"), strict=True))
-    in_train = {labels[i] for i in splits.train.ids}
-    assert in_train == {labels[i] for i, n in names.items() if n is not None}
-    for i, n in names.items():
-        assert (n is None) == (splits.table["reason"].to_pylist()[samples.positions([i])[0]] is not None)
-        assert labels[i] is not None or n is None
-
-
-def split_or_refuse(samples: SampleTable, **options: Any) -> Splits | None:
-    """The splits; None where the drawn table is too small, which has to be what the error says."""
-    try:
-        return split(samples, **options)
-    except SplitError as e:
-        if not re.search(r"leave .* empty|none in train|no group|would hold|has a label", str(e), re.IGNORECASE):
-            raise
-        return None
-
-
-@FEW
-@given(tables(), st.sampled_from(["stratified", "auto", "group", "hash"]), st.integers(0, 5))
-def test_no_group_and_no_copy_in_two_splits(samples: SampleTable, by: str, seed: int) -> None:
-    splits = split_or_refuse(samples, by=by, seed=seed, val=0.2, test=0.3)
-    if splits is not None:
-        promise(samples, splits)
 
 
 @FEW
@@ -89,28 +29,6 @@ def test_stratified_needs_no_luck(samples: SampleTable, seed: int) -> None:
     except SplitError as e:
         if "empty" not in str(e):
             raise
-
-
-@FEW
-@given(tables(), st.sampled_from(["stratified", "hash"]), st.randoms(use_true_random=False))
-def test_assignment_depends_on_nothing_but_samples_and_seed(samples: SampleTable, by: str, random: Any) -> None:
-    splits = split_or_refuse(samples, by=by)
-    order = list(range(len(samples)))
-    random.shuffle(order)
-    again = split_or_refuse(samples.take(order), by=by)
-    assert (splits is None) == (again is None)
-    if splits is not None and again is not None:
-        assert assigned(splits) == assigned(again)
-        same = split(samples, by=by)
-        assert same.digest == splits.digest
-        assert same.test == splits.test
-        if splits.test is not None and again.test is not None:
-            assert again.test.fingerprint == splits.test.fingerprint, "a fingerprint knows no order"
-
-
-def test_seed_changes_the_assignment() -> None:
-    samples = plain_samples([60, 60])
-    assert split(samples, seed=0).digest != split(samples, seed=1).digest
 
 
 @FEW
@@ -189,36 +107,31 @@ def test_every_class_is_spread_over_folds() -> None:
         assert counts.tolist() in ([25, 3, 1], [25, 4, 1])
 
 
-@FEW
-@given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 12), st.integers(0, 15)), min_size=20, max_size=60))
-def test_time_train_ends_before_val_and_val_before_test(rows: list[tuple[int, int, int]]) -> None:
-    samples = samples_of([sample(f"s{i}", c, group=g, day=day) for i, (c, g, day) in enumerate(rows)], 2)
-    try:
-        splits = split(samples, by="time")
-    except SplitError as e:
-        if not re.search("distinct times|none in train", str(e)):
-            raise
-        return
-    promise(samples, splits)
-    latest: dict[str, Any] = {}
-    for group, time in zip(samples.column("group_id"), samples.column("time"), strict=True):
-        latest[group] = max(time, latest.get(group, time))
-    names = assigned(splits)
-    by_split: dict[str, list[Any]] = {}
-    for i, group in zip(samples.column("sample_id"), samples.column("group_id"), strict=True):
-        by_split.setdefault(names[i] or "", []).append(latest[group])
-    assert max(by_split["train"]) < min(by_split["val"])
-    assert max(by_split["val"]) < min(by_split["test"])
+def test_random_knows_no_class() -> None:
+    counts = {tuple(np.bincount(samples.labels[[i for i, n in enumerate(split(samples, by="random", seed=s).table["split"]
+                                                                        .to_pylist()) if n == "test"]]))
+              for samples in [plain_samples([50, 50])] for s in range(8)}  # fmt: skip
+    assert {a + b for a, b in counts} == {20}
+    assert len(counts) > 3
 
 
-def test_time_cuts_near_the_shares() -> None:
-    samples = samples_of([sample(f"s{i}", i % 2, day=i) for i in range(100)], 2)
-    assert split(samples, by="time").sizes == {"train": 70, "val": 10, "test": 20, "left_out": 0}
+def test_reasons_say_where_from() -> None:
+    samples = plain_samples([30, 30])
+    assert set(reasons(split(samples, by="random", seed=7)).values()) == {"drawn at random, seed 7"}
+    of_fold = split(samples, by="stratified", folds=3, fold=1, inner=2)
+    assert set(reasons(of_fold).values()) == {
+        "fold 1 of 3", *(f"fold {f} of 3, inner fold {i} of 2" for f in (0, 2) for i in (0, 1))}  # fmt: skip
+    assert {why for i, why in reasons(of_fold).items() if assigned(of_fold)[i] == "val"} == {
+        "fold 0 of 3, inner fold 0 of 2", "fold 2 of 3, inner fold 0 of 2"}  # fmt: skip
+    assert set(reasons(split(official(20, 0, 5))).values()) == {
+        "official train", "official train, drawn by class, seed 0", "official test"}  # fmt: skip
 
 
-def test_time_leaves_a_moment_for_every_split() -> None:
-    samples = samples_of([sample(f"s{i}", i % 2, day=i // 10) for i in range(30)], 2)
-    assert split(samples, by="time", val=0.1, test=0.6).sizes == {"train": 10, "val": 10, "test": 10, "left_out": 0}
+def test_inner_folds_of_an_official_train() -> None:
+    samples = official(20, 0, 5)
+    every = [split(samples, inner=4, inner_fold=j) for j in range(4)]
+    assert {s.test for s in every} == {split(samples).test}
+    assert sorted(i for s in every if s.val for i in s.val.ids) == sorted(split(samples, val=0.0).train.ids)
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -268,7 +181,7 @@ def test_samples_that_no_official_split_holds_are_left_out_with_a_reason() -> No
     rows = [sample(f"{s}{c}{i}", c, split=s) for s in ("train", "test", None) for c in (0, 1) for i in range(20)]
     splits = split(samples_of(rows, 2))
     assert splits.sizes["left_out"] == 40
-    assert set(splits.table["reason"].to_pylist()) == {None, "in no official split"}
+    assert splits.left_out == {"in no official split": 40}
 
 
 def test_copies_across_official_splits_are_left_for_the_audit() -> None:
@@ -310,7 +223,15 @@ CROSSED = samples_of(
         (plain_samples([9, 9]), {"folds": 3, "fold": 3}, "0 … folds - 1"),
         (plain_samples([9, 9]), {"fold": 1}, "give folds too"),
         (plain_samples([9, 9]), {"folds": 3, "test": 0.1}, "leave out test"),
-        (plain_samples([9, 9]), {"folds": 3, "by": "time"}, "Folds are made by"),
+        (plain_samples([9, 9]), {"folds": 3, "by": "official"}, "Folds of the test are made by"),
+        (plain_samples([9, 9]), {"fodls": 3}, "no option 'fodls'. Did you mean 'folds'"),
+        (plain_samples([9, 9]), {"inner": 1}, "inner is 2 or more"),
+        (plain_samples([9, 9]), {"inner": 3, "inner_fold": 3}, "0 … inner - 1"),
+        (plain_samples([9, 9]), {"inner_fold": 1}, "give inner too"),
+        (plain_samples([9, 9]), {"inner": 3, "val": 0.1}, "leave out val"),
+        (plain_samples([9, 9]), {"repeats": 3}, "repeats draws the folds"),
+        (plain_samples([9, 9]), {"folds": 3, "repeats": 2, "fold": 6}, "0 … folds - 1"),
+        (official(20, 5, 5), {"inner": 3}, "an official val"),
         (official(20, 5, 5), {"folds": 3}, "would mix"),
         (official(20, 5, 5), {"val": 0.1}, "an official val"),
         (official(20, 5, 5), {"test": 0.1}, "has no effect"),
@@ -357,15 +278,16 @@ def test_mnist_official_test_is_sealed_and_val_is_carved(mnist: SampleTable) -> 
     assert splits.how["test"] == "official test"
 
 
-def test_several_labels_a_sample_are_told_from_none(tmp_path: Path) -> None:
-    rows = [
-        {
-            "sample_id": sample_id_of("", str(i)), "key": str(i), "dataset": "", "group_id": str(i), "reason": "none",
-            "status": "unreadable", "image": {"root": "r", "path": "x", "container": "file"},
-            "labels": [{"space": "", "id": 0, "state": 1}, {"space": "", "id": 1, "state": 1}],
-        }
-        for i in range(4)
-    ]  # fmt: skip
-    table = SampleTable(table_from_rows(rows), Classes(("a", "b"), ("a", "b")), "several", {"r": str(tmp_path)})
-    with pytest.raises(SplitError, match="several labels each"):
-        split(table)
+
+
+def test_a_request_is_a_value() -> None:
+    samples = plain_samples([20, 20])
+    assert split(samples, Request(by="random", seed=4)).digest == split(samples, by="random", seed=4).digest
+    assert Request(group="patient") == Request(group=["patient"])
+    with pytest.raises(SplitError, match="got seed beside one"):
+        split(samples, Request(), seed=3)
+
+
+def test_pairs_of_another_table_are_refused() -> None:
+    with pytest.raises(DataError, match="has no sample"):
+        split(plain_samples([20, 20]), together=[(b"x" * 16, b"y" * 16)])

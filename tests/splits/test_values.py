@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from sightline.errors import DataError, SplitError, VersionError
-from sightline.splits import SCHEMA, Splits, split
+from sightline.splits import SCHEMA, Splits, split, verify
 from tests.tables import plain_samples, sample, samples_of
 
 SAMPLES = plain_samples([40, 40])
@@ -22,7 +22,7 @@ def test_test_split_tells_size_and_digests_only() -> None:
     sealed = SPLITS.test
     assert sealed is not None
     public = {f.name for f in dataclasses.fields(sealed) if not f.name.startswith("_")}
-    assert public == {"name", "n", "digest", "fingerprint", "fold"}
+    assert public == {"name", "n", "digest", "fingerprint", "fold", "samples"}
     assert len(sealed) == sealed.n == 16
     ids = [row["sample_id"] for row in SPLITS.table.to_pylist() if row["split"] == "test"]
     assert len(ids) == 16
@@ -64,8 +64,8 @@ def test_changed_rows_are_noticed(tmp_path: Path) -> None:
 
 def test_newer_and_foreign_files_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "splits.parquet"
-    pq.write_table(SPLITS.table.replace_schema_metadata({"sightline": '{"version": 2}'}), path)
-    with pytest.raises(VersionError, match="format 2"):
+    pq.write_table(SPLITS.table.replace_schema_metadata({"sightline": '{"version": 3}'}), path)
+    with pytest.raises(VersionError, match="format 3"):
         Splits.read(path)
     pq.write_table(pa.table({"x": [1]}), path)
     with pytest.raises(DataError, match="holds no splits"):
@@ -79,7 +79,7 @@ def test_without_is_a_new_value() -> None:
     fewer = SPLITS.without(gone, reason="near copy of a test image")
     assert len(fewer.train) == 53
     assert fewer.sizes["left_out"] == 3
-    assert set(fewer.table["reason"].to_pylist()) == {None, "near copy of a test image"}
+    assert fewer.left_out == {"near copy of a test image": 3}
     assert fewer.digest != SPLITS.digest
     assert fewer.test == SPLITS.test, "the test, and so its count of looks, is what it was"
     assert len(SPLITS.train) == 56
@@ -102,6 +102,7 @@ def test_test_cannot_be_thinned_out() -> None:
         ([(b"a" * 16, "dev", None)], None, "got ['dev']"),
         ([(b"a" * 16, "test", None)], None, "fingerprint"),
         ([(b"a" * 16, "train", None)], "f", "fingerprint"),
+        ([(b"a" * 16, None, None)], None, "without a reason"),
     ],
 )
 def test_values_are_checked_when_born(rows: list[tuple[bytes, str, None]], fingerprint: str | None, said: str) -> None:
@@ -123,3 +124,16 @@ def test_fingerprint_is_of_content_alone() -> None:
     assert other is not None
     assert one.fingerprint == other.fingerprint
     assert one.digest != other.digest
+
+
+def test_a_file_of_version_1_is_read_as_it_was(tmp_path: Path) -> None:
+    """It gave a reason for samples left out alone; its digest, and so the runs made on it, stay what they were."""
+    table = SPLITS.table.set_column(2, SCHEMA.field("reason"), pa.nulls(80, pa.string()))
+    old = dataclasses.replace(SPLITS, table=table)
+    about = {"version": 1, "how": dict(SPLITS.how), "samples": SPLITS.samples_digest,
+             "fingerprint": SPLITS.fingerprint, "digest": old.digest}  # fmt: skip
+    pq.write_table(table.replace_schema_metadata({"sightline": json.dumps(about)}), tmp_path / "splits.parquet")
+    read = Splits.read(tmp_path / "splits.parquet")
+    assert read.digest == old.digest != SPLITS.digest
+    assert read.test == SPLITS.test
+    verify(SAMPLES, read)

@@ -107,7 +107,7 @@ class Findings:
         return int(pc.sum(pc.equal(self.table["level"], level)).as_py() or 0)
 
     @cached_property
-    def _crossing(self) -> list[tuple[bytes, str, bytes, str]]:
+    def crossing(self) -> list[tuple[bytes, str, bytes, str]]:
         """Pairs of samples in two splits: (lower id, its split, higher id, its split), train below val below test."""
         pairs = []
         rows = self.table.select(["sample_id", "related_id", "evidence"]).to_pylist()
@@ -122,11 +122,11 @@ class Findings:
 
     def leaks(self) -> tuple[bytes, ...]:
         """Ids of train that have a copy in val or test, and of val that have one in test: what to leave out."""
-        return tuple(dict.fromkeys(lower for lower, _, _, _ in self._crossing))
+        return tuple(dict.fromkeys(lower for lower, _, _, _ in self.crossing))
 
     def leaked_test_ids(self) -> tuple[bytes, ...]:
         """Ids of test that have a copy in train or val. Audits may read the test's pixels; this is no look."""
-        return tuple(dict.fromkeys(higher for _, _, higher, split in self._crossing if split == "test"))
+        return tuple(dict.fromkeys(higher for _, _, higher, split in self.crossing if split == "test"))
 
     def merge(self, new: Findings) -> Findings:
         """These findings with the rows of the checks that ran again replaced by the new ones.

@@ -12,7 +12,7 @@ from sightline.checks.timing import measure as measured
 from sightline.errors import SightlineError
 from sightline.recipes import Recipe
 from sightline.samples import SampleTable
-from sightline.splits import Splits
+from sightline.splits import Splits, shows_several
 
 LINES: tuple[Callable[[Case], Check], ...] = (
     of_data.layout, of_data.classes, of_data.split, of_data.pixels, of_data.transforms, of_data.augmentation,
@@ -36,6 +36,9 @@ def check(
     place = distributed.choose_device(device, world.local_rank)
     try:
         samples = samples.hashed()
+        if shows_several(samples):
+            return _stopped("layout", "the samples have several labels each, and training takes one class a sample",
+                            "Index a view that has one (coco#crops, say), or a manifest with a column of classes.")
         contract = models.contract_of(recipe, samples, splits)
         module = models.build(recipe.model, len(samples.classes), contract.num_channels, seed=recipe.seed)
         case = Case(recipe=recipe, samples=samples, splits=splits, contract=contract, module=module, device=place,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["Outcome", "run", "verb"]
 
 _HOME = {
-    "index": "data", "split": "splitting", "audit": "data", "datasets": "data", "check": "models", "train": "models",
+    "index": "listing", "split": "splitting", "audit": "data", "datasets": "data", "check": "models", "train": "models",
     "profile": "profile", "predict": "models", "evaluate": "models", "report": "page", "run": "chain",
     "convert": "convert", "review": "review",
 }  # fmt: skip

@@ -16,11 +16,11 @@ from sightline.errors import RecipeError
 from sightline.images import resolve_root
 from sightline.ledger import Ledger
 from sightline.metrics import Score
-from sightline.pipeline import data, models, page
+from sightline.pipeline import data, listing, models, page, splitting
 from sightline.pipeline.outcome import Outcome
 from sightline.pipeline.results import Results, checkpoint_of
 from sightline.samples import SampleTable
-from sightline.splits import Splits
+from sightline.splits import Request, Splits
 from sightline.study import Study
 
 
@@ -35,6 +35,8 @@ def run(source: str, study: str | Path, *, limit: float | None = None, classes: 
     while the table is and no other is asked for. `tell` gets a line for each stage as it ends. Raises LedgerError
     before the training when the look at the test split will need a note, RecipeError when the checklist fails.
     """
+    asked = {"by": by, "val": val, "test": test}
+    Request(**{k: v for k, v in asked.items() if v is not None})  # a mistake is told before the source is listed
     home = Path(study)
     reading: dict[str, Any] = {"limit": limit, "classes": classes, "group": tuple(group), "time": time}
     fitting: dict[str, Any] = {"recipe": recipe, "changes": changes, "pretrained": pretrained, "device": device}
@@ -47,7 +49,7 @@ def run(source: str, study: str | Path, *, limit: float | None = None, classes: 
         return outcome
 
     stage(lambda: _index(source, home, reading))
-    stage(lambda: _split(home, {"by": by, "val": val, "test": test}))
+    stage(lambda: _split(home, asked))
     stage(lambda: data.audit(home))
     _require_look(home, note)
     checked = stage(lambda: models.check(home, **fitting))
@@ -74,8 +76,8 @@ def _index(source: str, home: Path, reading: dict[str, Any]) -> Outcome:
         first = study.path_before_reviews(old)  # what a review changed is no change of the source
         indexed = old if first == study.samples_path else SampleTable.read(first, study.classes_path)
         if _same_source(indexed, samples) and not _changed_since(old, first.stat().st_mtime):
-            return Outcome(verb="index", summary=f"{data.described(old)} · unchanged, kept")
-    return data.write_samples(home, source, samples)
+            return Outcome(verb="index", summary=f"{listing.described(old)} · unchanged, kept")
+    return listing.write_samples(home, source, samples)
 
 
 def _same_source(old: SampleTable, new: SampleTable) -> bool:
@@ -100,8 +102,8 @@ def _split(home: Path, wish: dict[str, Any]) -> Outcome:
     if set(wish.values()) == {None} and study.splits_path.exists():
         old = Splits.read(study.splits_path)
         if old.samples_digest == study.read_samples().digest:
-            return data.split_outcome(study, old, is_kept=True)
-    return data.split(home, **wish)
+            return splitting.split_outcome(study, old, is_kept=True)
+    return splitting.split(home, **wish)
 
 
 def _is_measurable(home: Path) -> bool:

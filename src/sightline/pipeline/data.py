@@ -1,4 +1,4 @@
-"""The verbs of the data layer, applied to a study: index, audit, datasets. None of them needs torch."""
+"""The verbs of the data layer, applied to a study: audit, datasets. None of them needs torch."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from sightline import audits, catalog, indexing
+from sightline import audits, catalog
 from sightline.audits import LEVELS, Findings
 from sightline.digests import plain
 from sightline.errors import DataError, MissingExtraError
@@ -18,62 +18,6 @@ from sightline.pipeline.trial import contracts_in, trial_for
 from sightline.samples import SampleTable
 from sightline.splits import Splits, verify
 from sightline.study import Study
-
-
-def index(source: str, study: str | Path, *, limit: float | None = None, classes: Sequence[str] | None = None,
-          group: Sequence[str] = (), time: str | None = None, name: str | None = None) -> Outcome:  # fmt: skip
-    """List the samples of a source into the study's samples.parquet and classes.parquet."""
-    if Path(study).exists():
-        Study.create(study)  # a directory of other things is refused before the source is listed
-    samples = indexing.index(source, name=name, limit=limit, classes=classes, group=tuple(group), time=time)
-    return write_samples(study, source, samples)
-
-
-def write_samples(study: str | Path, source: str, samples: SampleTable) -> Outcome:
-    """Write a table that `indexing.index` made of `source` into a study."""
-    home = Study.create(study)
-    if "converted" in home.about:
-        raise DataError(f"{home.directory} holds images that `sightline convert` wrote; another table would leave them "
-                        "unused. Choose another directory for the new study.")  # fmt: skip
-    if home.reviews and home.samples_path.exists():
-        _refuse_reviewed(home)
-    home.write_samples(samples)
-    home.record(name=samples.name, source=str(source))
-    unreadable = len(samples) - int(samples.is_ok.sum())
-    facts = {"samples": len(samples), "classes": len(samples.classes), "unreadable": unreadable,
-             "subset": dict(samples.subset)}  # fmt: skip
-    return Outcome(verb="index", summary=described(samples), facts=facts, wrote=home.samples_path,
-                   digest=samples.digest)  # fmt: skip
-
-
-def _refuse_reviewed(home: Study) -> None:
-    """Raise DataError for samples that a person corrected: a new list of the source would not know of it."""
-    did = [r["did"] for r in home.reviews if r["to"] == home.read_samples().digest]
-    if did:
-        raise DataError(f"The samples of {home.directory} were corrected in review ({did[-1]}), and listing a source "
-                        "again would lose that. Choose another directory for the new study; what was decided stays "
-                        "in decisions-*.csv.")  # fmt: skip
-
-
-def described(samples: SampleTable) -> str:
-    """Counts of images, classes, groups and unreadable files, in one line."""
-    dropped = int(samples.is_dropped.sum())
-    unreadable = len(samples) - int(samples.is_ok.sum()) - dropped
-    is_told = samples.table["labels"].is_valid().to_numpy(zero_copy_only=False)
-    unlabelled = int((~samples.is_labelled & ~is_told).sum())
-    several = int((~samples.is_labelled & is_told).sum())
-    parts = [f"{len(samples):,} images", f"{len(samples.classes):,} classes"]
-    groups = samples.table["groups"].combine_chunks().drop_null().flatten()
-    if len(groups):
-        pairs = sorted(set(zip(groups.field("kind").to_pylist(), groups.field("id").to_pylist(), strict=True)))
-        kinds = [kind for kind, _ in pairs]
-        parts += [f"{kinds.count(kind):,} × {kind}" for kind in sorted(set(kinds))]
-    parts += [f"{several:,} with several labels or none of their own"] if several else []
-    parts += [f"{unlabelled:,} unlabelled"] if unlabelled else []
-    parts += [f"{unreadable:,} unreadable, listed"] if unreadable else []
-    parts += [f"{dropped:,} dropped in review"] if dropped else []
-    parts += [f"subset: {', '.join(f'{k} {v}' for k, v in samples.subset.items())}"] if samples.subset else []
-    return " · ".join([*parts, *samples.notes])
 
 
 def audit(study: str | Path, *, checks: Sequence[str] | None = None, model: str | None = None,

@@ -23,6 +23,7 @@ def commands(run: Run, samples: SampleTable, splits: Splits) -> list[dict[str, s
         *(f"sightline convert {homes[i]} {homes[i + 1]}{_conversion_options(step)}" for i, step in enumerate(steps)),
         f"sightline split study{_options(_split_options(splits.how))}",
         "sightline audit study",
+        *(["sightline split study --without leaks", "sightline audit study"] if splits.how.get("without") else []),
         "sightline check study --recipe recipe.json",
         "sightline train study --recipe recipe.json",
         'sightline evaluate study --note "a repetition"',
@@ -60,16 +61,19 @@ def _index_options(samples: SampleTable) -> dict[str, Any]:
 
 def _split_options(how: Mapping[str, Any]) -> dict[str, Any]:
     by = how.get("by", "auto")
-    options = {"by": by, **{name: how.get(name) for name in ("val", "seed", "group", "folds", "fold")}}
-    if not how.get("folds") and by != "official":
+    names = ("val", "seed", "group", "embargo", "domain", "folds", "repeats", "fold", "inner", "inner_fold")
+    options = {"by": how.get("file", by), **{name.replace("_", "-"): how.get(name) for name in names}}
+    if not how.get("folds") and by not in {"official", "domain", "file"}:
         options["test"] = how.get("test")
-    return {k: v for k, v in options.items() if not (k == "seed" and by == "time")}
+    has_no_effect = {"seed": by == "time", "val": how.get("inner") or (by == "file" and how.get("val") in {"file", 0.0})}
+    together = {"together": "near-duplicates"} if how.get("pairs") else {}
+    return {k: v for k, v in options.items() if not has_no_effect.get(k)} | together
 
 
 def _options(values: Mapping[str, Any]) -> str:
     said = []
     for name, value in values.items():
-        if value is None or value in ([], ()) or (name in {"folds", "fold"} and not value):
+        if value is None or value in ([], ()) or (name in {"folds", "fold", "inner", "inner-fold", "embargo"} and not value):
             continue
         text = ",".join(map(str, value)) if isinstance(value, Sequence) and not isinstance(value, str) else str(value)
         said.append(f" --{name} {_line(text)}")

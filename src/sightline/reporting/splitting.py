@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -15,11 +14,14 @@ from sightline.splits import Splits
 
 METHODS = {
     "official": "The test split is the source's own, so the number can be compared with published ones.",
+    "random": "Samples were assigned at random, whatever their class.",
     "stratified": "Samples were assigned at random within each class, so every split has the classes in equal shares.",
     "group": "Whole groups were assigned, never their samples one by one: what belongs together, such as the images "
              "of one patient, is in one split.",
     "time": "Samples were assigned by their time: the model is tested on what came after everything it learnt from.",
     "hash": "Each sample's split follows from a hash of its group, so that new samples never move an old one.",
+    "domain": "Whole domains were assigned: the model is tested on one that it never saw.",
+    "file": "A file that was given says where each sample goes; the promises below were verified all the same.",
 }  # fmt: skip
 
 
@@ -61,9 +63,8 @@ def _verified(samples: SampleTable, splits: Splits, assigned: Names) -> list[str
 
 
 def _left_out(splits: Splits) -> str:
-    reasons = Counter(r["reason"] or "no reason stored" for r in splits.table.to_pylist() if r["split"] is None)
-    said = ", ".join(f"{n:,} {why}" for why, n in reasons.most_common())
-    return f"{plural(reasons.total(), 'sample')} left out: {said}."
+    said = ", ".join(f"{n:,} {why}" for why, n in splits.left_out.items())
+    return f"{plural(splits.sizes['left_out'], 'sample')} left out: {said}."
 
 
 def _crossing(values: list[Any], assigned: Names) -> int:

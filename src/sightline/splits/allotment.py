@@ -1,18 +1,36 @@
-"""Rules that allot units to parts: by class, by hash, by time. Pure functions of numbers; nothing is shuffled."""
+"""Rules that allot units to parts: by class and by hash. Pure functions of numbers; nothing is shuffled."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from sightline.errors import SplitError
 from sightline.splits.units import Units
 
 Array = np.ndarray[Any, Any]
 
 UNSET = -1
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """Samples of a class in a unit, one cell for each such pair; the cells of a unit lie together."""
+
+    unit: Array
+    label: Array
+    counts: Array
+    begins: Array
+    """First cell of each unit, and behind the last unit the number of cells."""
+
+
+def cells_of(units: Units, rows: Array, labels: Array, num_classes: int) -> Cells:
+    """The cells of units, where row `rows[i]` shows class `labels[i]`."""
+    pairs, counts = np.unique(units.of[rows] * num_classes + labels, return_counts=True)
+    unit, label = np.divmod(pairs, num_classes)
+    return Cells(unit, label, counts, np.searchsorted(unit, np.arange(len(units) + 1)))
 
 
 def totals_of(n: int, shares: Sequence[float]) -> list[int]:
@@ -55,39 +73,36 @@ def by_class(units: Units, labels: Array, quota: Array, seed: int, purpose: str,
     part = np.full(len(units), UNSET, np.int64)
     room = quota.astype(np.float64)
     draws = units.draws(seed, f"{purpose}: order")
-    pairs, counts = np.unique(units.of * quota.shape[1] + labels, return_counts=True)
-    unit, label = np.divmod(pairs, quota.shape[1])
-    begins = np.searchsorted(unit, np.arange(len(units) + 1))
+    cells = cells_of(units, np.arange(len(labels)), labels, quota.shape[1])
     if first_keeps_all:
-        _anchor(part, room, (unit, label, counts, begins), units.sizes, draws)
+        is_tied = np.ones(quota.shape[1], bool)
+        is_tied[cells.label[units.sizes[cells.unit] == 1]] = False
+        anchor(part, room, cells, is_tied, draws)
     several = np.flatnonzero((units.sizes > 1) & (part == UNSET))
     choice = units.draws(seed, f"{purpose}: choice")
     for u in several[np.lexsort((draws[several], -units.sizes[several]))].tolist():
-        at = slice(begins[u], begins[u + 1])
-        part[u] = _choose(room[:, label[at]], counts[at], choice[u])
-        room[part[u], label[at]] -= counts[at]
+        at = slice(cells.begins[u], cells.begins[u + 1])
+        part[u] = _choose(room[:, cells.label[at]], cells.counts[at], choice[u])
+        room[part[u], cells.label[at]] -= cells.counts[at]
     _fill(part, room, units, labels, draws, first_keeps_all)
     return part
 
 
-def _anchor(part: Array, room: Array, cells: tuple[Array, ...], sizes: Array, draws: Array) -> None:
-    """Give the first part a unit of each class that lies in units of several samples alone, the rarest class first."""
-    unit, label, counts, begins = cells
-    has_single = np.zeros(room.shape[1], bool)
-    has_single[label[sizes[unit] == 1]] = True
+def anchor(part: Array, room: Array, cells: Cells, needs: Array, draws: Array) -> None:
+    """Give the first part a unit of each class that `needs` one (boolean per class), the rarest class first."""
     units_of_class: dict[int, list[int]] = {}
-    for u, c in zip(unit.tolist(), label.tolist(), strict=True):
-        if not has_single[c]:
+    for u, c in zip(cells.unit.tolist(), cells.label.tolist(), strict=True):
+        if needs[c]:
             units_of_class.setdefault(c, []).append(u)
     covered: set[int] = set()
     for c in sorted(units_of_class, key=lambda c: (len(units_of_class[c]), c)):
         if c in covered:
             continue
         u = min(units_of_class[c], key=lambda u: draws[u])
-        at = slice(begins[u], begins[u + 1])
+        at = slice(cells.begins[u], cells.begins[u + 1])
         part[u] = 0
-        room[0, label[at]] -= counts[at]
-        covered.update(label[at].tolist())
+        room[0, cells.label[at]] -= cells.counts[at]
+        covered.update(cells.label[at].tolist())
 
 
 def _choose(room: Array, counts: Array, draw: float) -> int:
@@ -136,28 +151,3 @@ def by_hash(units: Units, shares: Sequence[float], seed: int, purpose: str) -> A
         part[(draws >= edge) & (draws < edge + shares[i])] = i
         edge += shares[i]
     return part
-
-
-def by_time(units: Units, times: Array, totals: Sequence[int]) -> Array:
-    """Part of each unit (int64) by its latest time: train, then val, then test, cut between two distinct times.
-
-    `times` is an int64 for each sample. Training thus ends before val begins, and val before test. Of all cuts the one
-    is taken that comes nearest to the totals. Raises SplitError when there are too few distinct times.
-    """
-    latest = np.full(len(units), np.iinfo(np.int64).min)
-    np.maximum.at(latest, units.of, times)
-    moments, of = np.unique(latest, return_inverse=True)
-    samples = np.bincount(of, weights=units.sizes, minlength=len(moments)).astype(np.int64)
-    wanted = [i for i, total in enumerate(totals) if total > 0]
-    if len(moments) < len(wanted):
-        raise SplitError(f"A split by time needs at least {len(wanted)} distinct times, got {len(moments)}. Give a "
-                         "column with finer times to `sightline index --time`, or do without: --val 0.")  # fmt: skip
-    part_of_moment = np.zeros(len(moments), np.int64)
-    end = len(moments)
-    for i in reversed(wanted[1:] if wanted[0] == 0 else wanted):
-        keep = sum(j < i for j in wanted)  # at least one moment for every earlier part
-        held = np.cumsum(samples[keep:end][::-1])
-        begin = end - 1 - int(np.argmin(np.abs(held - totals[i])))
-        part_of_moment[begin:end] = i
-        end = begin
-    return np.asarray(part_of_moment[of], np.int64)

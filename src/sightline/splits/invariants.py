@@ -1,25 +1,59 @@
-"""What must hold after every assignment, verified from the rows rather than trusted to the rule."""
+"""What splits promise, verified from the rows rather than trusted to the rule that made them."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
-from sightline.errors import SplitError
+from sightline.digests import short
+from sightline.errors import DataError, SplitError
 from sightline.samples import SampleTable
-from sightline.splits.units import Keys
-from sightline.splits.values import TEST, TRAIN, VAL
+from sightline.splits.labelling import is_divided, labelling
+from sightline.splits.parts import SPLITS, TEST, TRAIN, VAL
+from sightline.splits.request import OFFICIAL, duration_us
+from sightline.splits.units import Keys, group_of_kind, held_keys, pixel_keys
+from sightline.splits.values import Splits, fingerprint_of
 
 Array = np.ndarray[Any, Any]
 
 
-def verify_classes(samples: SampleTable, names: Array) -> None:
-    """Raises SplitError when a class that val or test holds has no sample in train."""
+def verify(samples: SampleTable, splits: Splits) -> None:
+    """None, when the splits keep what they promise about these samples.
+
+    A row for each sample in order; no group in two splits; no exact copy in two (but for official splits); each class
+    of val and test in train; by time, train before val before test with the embargo between; by domain, no domain on
+    both sides; the test's images those that were sealed. Raises DataError for splits of other samples, SplitError for
+    a promise that is broken.
+    """
+    if splits.samples_digest != samples.digest:
+        raise DataError(f"The splits were made for other samples than {samples.name} holds now (samples "
+                        f"{short(splits.samples_digest)}, these are {short(samples.digest)}). Assign them again: "
+                        "sightline split STUDY")  # fmt: skip
+    if not splits.table["sample_id"].equals(samples.table["sample_id"]):
+        raise SplitError(f"The rows of the splits are not those of {samples.name}, one for each sample in order. Make "
+                         "them again: sightline split STUDY")  # fmt: skip
+    samples, how = samples.hashed(), splits.how
+    names = np.array(splits.table["split"].to_pylist(), object)
+    kind = str(how.get("domain", "")).partition("=")[0]
+    _verify_groups(samples, names, held_keys(samples, tuple(how.get("group", ())), kind))
+    _verify_classes(samples, names)
+    if how.get("by") != OFFICIAL:
+        verify_copies(samples, names, pixel_keys(samples))
+    if "from" in how:
+        _verify_times(samples, names, how)
+    if "tested" in how:
+        _verify_domains(samples, names, kind, set(how["tested"]))
+    _verify_fingerprint(samples, names, splits)
+
+
+def _verify_classes(samples: SampleTable, names: Array) -> None:
     if TRAIN not in names:
         return  # a set made for testing, sealed whole
-    labels = samples.labels
-    counts = {s: np.bincount(labels[names == s], minlength=len(samples.classes)) for s in (TRAIN, VAL, TEST)}
+    shown = labelling(samples)
+    counts = {s: shown.counts(names == s) for s in SPLITS.tolist()}
     missing = np.flatnonzero((counts[TRAIN] == 0) & (counts[VAL] + counts[TEST] > 0))
     if len(missing):
         c = int(missing[0])
@@ -31,8 +65,7 @@ def verify_classes(samples: SampleTable, names: Array) -> None:
         )
 
 
-def verify_groups(samples: SampleTable, names: Array, keys: Keys) -> None:
-    """Raises SplitError when a group is in two splits."""
+def _verify_groups(samples: SampleTable, names: Array, keys: Keys) -> None:
     found = crossing(names, keys)
     if found is not None:
         code, counts, total = found
@@ -42,13 +75,43 @@ def verify_groups(samples: SampleTable, names: Array, keys: Keys) -> None:
         raise SplitError(f"{what} has {_said(counts)}.{more}\n  Split by group: sightline split STUDY --by group{flag}")
 
 
-def verify_copies(samples: SampleTable, names: Array, keys: Keys) -> None:
-    """Raises SplitError when exact copies of one image are in two splits."""
+def verify_copies(samples: SampleTable, names: Array, keys: Keys, what: str = "the image with pixels") -> None:
+    """None, or SplitError when samples of one key are in two splits."""
     found = crossing(names, keys)
     if found is not None:
         code, counts, total = found
-        raise SplitError(f"{samples.name}: the image with pixels {keys.names[code]} has {_said(counts)} ({total} "
-                         "such images). Split anew: sightline split STUDY --by stratified")  # fmt: skip
+        first = samples.column("key")[int(keys.rows[keys.codes == code][0])]
+        raise SplitError(f"{samples.name}: {what} {keys.names[code]} ({first}) has {_said(counts)} ({total} such in "
+                         "all). Split anew, sightline split STUDY --by stratified; or leave one out of your file, if a "
+                         "file made the split.")  # fmt: skip
+
+
+def _verify_times(samples: SampleTable, names: Array, how: Mapping[str, Any]) -> None:
+    times = samples.table["time"].cast(pa.int64()).to_numpy(zero_copy_only=False)
+    embargo = duration_us(how.get("embargo", ""))
+    present = [s for s in SPLITS.tolist() if (names == s).any()]
+    for earlier, later in zip(present, present[1:], strict=False):
+        gap = float(times[names == later].min()) - float(times[names == earlier].max())
+        if not (gap > 0 and gap >= embargo):  # also where a time is missing
+            raise SplitError(f"{samples.name}: {earlier} does not end before {later} begins, with the embargo "
+                             f"({how.get('embargo') or 'none'}) between. Split anew: sightline split STUDY --by time")
+
+
+def _verify_domains(samples: SampleTable, names: Array, kind: str, tested: set[str]) -> None:
+    domains = group_of_kind(samples, kind)
+    is_tested = np.isin(domains.astype(str), sorted(tested))
+    wrong = np.flatnonzero((is_tested != (names == TEST)) & (names != None))  # noqa: E711 — elementwise
+    if len(wrong):
+        key = samples.column("key")[int(wrong[0])]
+        raise SplitError(f"{samples.name}: {len(wrong)} samples are on the wrong side of {kind}, e.g. {key}. Split "
+                         f"anew: sightline split STUDY --by domain --domain {kind}")  # fmt: skip
+
+
+def _verify_fingerprint(samples: SampleTable, names: Array, splits: Splits) -> None:
+    tested = is_divided(samples) if splits.folds else names == TEST
+    if splits.fingerprint is not None and fingerprint_of(samples, tested) != splits.fingerprint:
+        raise SplitError(f"The images of the test of {samples.name} are not those that were sealed: a file was changed "
+                         "since. Restore it; or split anew, which is another test: sightline split STUDY")
 
 
 def _named(samples: SampleTable, keys: Keys, code: int) -> tuple[str, tuple[str, ...]]:
@@ -67,31 +130,23 @@ def _said(counts: dict[str, int]) -> str:
     return " and ".join([first, *(f"{n} in {split}" for split, n in others)])
 
 
-def copies_in_lower_splits(names: Array, keys: Keys) -> Array:
-    """Rows whose key also occurs in a split that ranks higher: test before val before train."""
-    rank = np.asarray([("", TRAIN, VAL, TEST).index(n or "") for n in names[keys.rows]], np.int64)
-    highest = np.zeros(len(keys.names), np.int64)
-    np.maximum.at(highest, keys.codes, rank)
-    return keys.rows[rank < highest[keys.codes]]
-
-
 def crossing(names: Array, keys: Keys) -> tuple[int, dict[str, int], int] | None:
     """The first key whose rows are in several splits, its rows in each, and how many such keys there are; or None."""
-    is_in = _is_assigned(names)[keys.rows]
-    rows, codes = keys.rows[is_in], keys.codes[is_in]
-    splits, of_split = np.unique(names[rows].astype(str), return_inverse=True)
-    if len(splits) < 2:
-        return None
-    pairs = np.unique(codes * len(splits) + of_split)
-    keys_seen, times = np.unique(pairs // len(splits), return_counts=True)
-    several = keys_seen[times > 1]
+    ranks = ranks_of(names)[keys.rows]
+    codes, ranks = keys.codes[ranks > 0], ranks[ranks > 0]
+    pairs = np.unique(codes * 4 + ranks)
+    seen, times = np.unique(pairs // 4, return_counts=True)
+    several = seen[times > 1]
     if len(several) == 0:
         return None
     code = int(min(several, key=lambda k: keys.names[k]))
-    inside = of_split[codes == code]
-    order = [s for s in ("train", "val", "test") if s in set(splits[inside])]
-    return code, {s: int((splits[inside] == s).sum()) for s in order}, len(several)
+    counts = np.bincount(ranks[codes == code], minlength=4)
+    return code, {s: int(n) for s, n in zip(SPLITS.tolist(), counts[1:], strict=True) if n}, len(several)
 
 
-def _is_assigned(names: Array) -> Array:
-    return np.asarray([n is not None for n in names], bool)
+def ranks_of(names: Array) -> Array:
+    """0 for a sample in no split, 1 train, 2 val, 3 test; int64."""
+    ranks = np.zeros(len(names), np.int64)
+    for rank, split in enumerate(SPLITS, 1):
+        ranks[names == split] = rank
+    return ranks

@@ -9,9 +9,9 @@ import numpy as np
 
 from sightline.errors import SplitError
 from sightline.samples import SampleTable
-from sightline.splits.own import Rule, Shares, divide
+from sightline.splits.own import hold_out
+from sightline.splits.parts import TEST, TRAIN, VAL, Parts
 from sightline.splits.request import OFFICIAL, Request
-from sightline.splits.values import TEST, TRAIN, VAL
 
 Array = np.ndarray[Any, Any]
 
@@ -30,22 +30,30 @@ def has_official(samples: SampleTable) -> bool:
     return bool({VAL, TEST} & set(samples.column("split")))
 
 
-def divide_officially(samples: SampleTable, request: Request) -> tuple[Array, dict[str, Any]]:
-    """Name of the split of each labelled sample, None where the source assigns none, and how it came about.
+def divide_officially(samples: SampleTable, request: Request) -> Parts:
+    """Parts by the source's own splits; a sample in none of them is in none.
 
     An official test without labels is none; then the official val becomes the test, unless the request keeps it.
     """
     official = np.array(samples.column("split"), object)
     roles = _roles(samples, set(official.tolist()), request)
     names = np.array([roles.of.get(o) for o in official.tolist()], object)
-    if roles.carves_val and request.val_share > 0:
-        rows = np.flatnonzero(names == TRAIN)
-        rule = Rule("stratified", request.seed, request.group)
-        names[rows] = divide(samples.take(rows), rule, Shares(request.val_share, 0.0))
+    parts = Parts(names, np.array([f"official {o}" for o in official.tolist()], object))
+    parts = parts.leave_out(np.array([n is None for n in names], bool), "in no official split")
+    if roles.carves_val and (request.val_share > 0 or request.inner):
+        parts = carve_val(samples, request, parts)
     tested = next((o for o, role in roles.of.items() if role == TEST), None)
-    how: dict[str, Any] = {"val": request.val_share if roles.carves_val else "official" if VAL in names else 0.0}
-    how["test"] = None if tested is None else f"official {tested}"
-    return names, how
+    val = request.val_share if roles.carves_val else OFFICIAL if VAL in names else 0.0
+    return Parts(parts.names, parts.reasons, {"val": val, "test": None if tested is None else f"official {tested}"})
+
+
+def carve_val(samples: SampleTable, request: Request, parts: Parts) -> Parts:
+    """Parts with val taken from their train, by class, units whole."""
+    rows = np.flatnonzero(parts.names == TRAIN)
+    held = hold_out(samples.take(rows), request, len(rows))
+    told = [f"{a}, {b}" if request.inner or name == VAL else a
+            for a, b, name in zip(parts.reasons[rows], held.reasons, held.names, strict=True)]  # fmt: skip
+    return parts.put(rows, Parts(held.names, np.array(told, object)))
 
 
 def _roles(samples: SampleTable, present: set[Any], request: Request) -> Roles:
@@ -63,8 +71,10 @@ def _roles(samples: SampleTable, present: set[Any], request: Request) -> Roles:
         roles = Roles(kept, carves_val=VAL not in present and TRAIN in present)
     else:
         roles = Roles({TRAIN: TRAIN, VAL: TEST} if TRAIN in present else {VAL: TEST}, carves_val=TRAIN in present)
-    if isinstance(request.val, int | float) and not roles.carves_val:
+    asked = f"a share for val ({request.val})" if isinstance(request.val, int | float) else (
+        f"inner folds ({request.inner})" if request.inner else "")  # fmt: skip
+    if asked and not roles.carves_val:
         why = "an official val" if TRAIN in present else "no official train to take it from"
-        raise SplitError(f"{name} has {why}, so a share for val ({request.val}) has no effect. Leave it out, or split "
-                         "anew with --by stratified.")  # fmt: skip
+        raise SplitError(f"{name} has {why}, so {asked} for choosing has no effect. Leave it out, or split anew with "
+                         "--by stratified.")  # fmt: skip
     return roles

@@ -1,112 +1,135 @@
-"""Assignments made here, for samples that have no official test, or to carve val from an official train."""
+"""Divisions made here: whole units drawn at random, by class or by hash; single, in folds, and in folds of folds."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from sightline.errors import SplitError
 from sightline.samples import SampleTable
-from sightline.splits.allotment import by_class, by_hash, by_time, quotas, totals_of
-from sightline.splits.invariants import copies_in_lower_splits
-from sightline.splits.units import Units, connect, group_keys, pixel_keys
-from sightline.splits.values import TEST, TRAIN, VAL
+from sightline.splits.allotment import by_class, by_hash, quotas, totals_of
+from sightline.splits.invariants import ranks_of
+from sightline.splits.iterative import by_labels
+from sightline.splits.labelling import labelling
+from sightline.splits.parts import SPLITS, TEST, TRAIN, VAL, Parts
+from sightline.splits.request import GROUP, HASH, RANDOM, STRATIFIED, Request
+from sightline.splits.units import Keys, connect, held_keys, pair_keys, pixel_keys, units_of
 
 Array = np.ndarray[Any, Any]
 
-PARTS = np.array([TRAIN, VAL, TEST], object)
+DRAWN_BY = {RANDOM: "at random", STRATIFIED: "by class", GROUP: "by group and class", HASH: "by hash"}
 
 
-@dataclass(frozen=True)
-class Shares:
-    """Shares of the samples that go to val and to test."""
-
-    val: float
-    test: float
-
-    @property
-    def of_parts(self) -> tuple[float, float, float]:
-        """Shares of train, val and test."""
-        return 1 - self.val - self.test, self.val, self.test
-
-
-@dataclass(frozen=True)
-class Rule:
-    """How labelled samples are divided: the method, the seed and the kinds of groups to keep whole."""
-
-    method: str
-    """stratified | group | time | hash."""
-    seed: int
-    group: tuple[str, ...]
-
-
-def divide(samples: SampleTable, rule: Rule, shares: Shares, purpose: str = "divide") -> Array:
-    """Name of the split of each sample, all labelled; None where a hash leaves out a copy of a sample in another split.
-
-    `purpose` keeps the draws of a division apart from those of another one of the same samples and seed.
-    """
-    if rule.method == "hash":
-        units = connect(samples, [group_keys(samples, rule.group)])
-        names = PARTS[by_hash(units, shares.of_parts, rule.seed, purpose)][units.of]
-        names[copies_in_lower_splits(names, pixel_keys(samples))] = None
+def divide(samples: SampleTable, request: Request) -> Parts:
+    """Parts by `random`, `stratified`, `group` or `hash`: those of one draw, or one fold of the draw of all folds."""
+    how = {"val": request.val_share, "test": request.test_share}
+    if request.folds:
+        repeat, number = divmod(request.fold, request.folds)
+        again = f", repeat {repeat}" if repeat else ""
+        fold_of = _folds(samples, request, request.folds, f"folds{again}")
+        is_test, how["test"] = fold_of == number, 1 / request.folds
+        if not is_test.any() or is_test.all():
+            raise SplitError(f"{samples.name}: fold {request.fold} of {request.folds} would hold {int(is_test.sum())} "
+                             f"of {len(samples)} samples. There are too few samples or groups; ask for fewer folds.")
+        parts = Parts(np.where(is_test, TEST, None), _numbered(fold_of, request.folds, again), how)
+        rest = np.flatnonzero(~is_test)
+        held = hold_out(samples.take(rest), request, len(samples), f"of fold {request.fold}")
+        reasons = np.array([f"{a}, {b}" for a, b in zip(parts.reasons[rest], held.reasons, strict=True)], object)
+        parts = parts.put(rest, Parts(held.names, reasons, how))
     else:
-        units = _units(samples, rule)
-        totals = totals_of(len(samples), shares.of_parts)
-        if rule.method == "time":
-            part = by_time(units, _times(samples), totals)
-        else:
-            part = by_class(units, samples.labels, _quotas(samples, totals), rule.seed, purpose, first_keeps_all=True)
-        names = PARTS[part][units.of]
-    _verify_filled(samples, names, shares)
-    return names
+        shares = (1 - request.val_share - request.test_share, request.val_share, request.test_share)
+        parts = Parts.of(SPLITS[_draw(samples, request, shares, "divide")], _reason(request), **how)
+        _require_filled(samples, parts.names, shares)
+        if request.inner:
+            rest = np.flatnonzero(parts.names == TRAIN)
+            parts = parts.put(rest, hold_out(samples.take(rest), request, len(rest)))
+    if request.by == HASH:
+        parts = _copies_left_out(samples, request, parts)
+        _require_filled(samples, parts.names, (1, request.val_share or request.inner, how["test"]))
+    return parts
 
 
-def divide_by_fold(samples: SampleTable, rule: Rule, val: float, folds: int, fold: int) -> Array:
-    """As `divide`, with fold number `fold` for test; all folds of a rule partition the samples."""
-    if rule.method == "hash":
-        units = connect(samples, [group_keys(samples, rule.group)])
-        part = by_hash(units, [1 / folds] * folds, rule.seed, "folds")
-    else:
-        units = _units(samples, rule)
-        whole, extra = divmod(len(samples), folds)
-        totals = [whole + (i < extra) for i in range(folds)]
-        quota = quotas(np.bincount(samples.labels, minlength=len(samples.classes)), totals, first_keeps_all=False)
-        part = by_class(units, samples.labels, quota, rule.seed, "folds", first_keeps_all=False)
-    is_test = (part == fold)[units.of]
-    if not is_test.any() or is_test.all():
-        raise SplitError(f"{samples.name}: fold {fold} of {folds} would hold {int(is_test.sum())} of {len(samples)} "
-                         "samples. There are too few samples or groups; ask for fewer folds.")  # fmt: skip
-    names = np.full(len(samples), TEST, object)
-    rest = np.flatnonzero(~is_test)
-    names[rest] = divide(samples.take(rest), rule, Shares(val * len(samples) / len(rest), 0.0), f"val of fold {fold}")
-    if rule.method == "hash":
-        names[copies_in_lower_splits(names, pixel_keys(samples))] = None
-    return names
+def hold_out(samples: SampleTable, request: Request, of: int, what: str = "") -> Parts:
+    """Train and val of samples that are not test: one inner fold is val, or a share of `of` samples."""
+    if request.inner:
+        fold_of = _folds(samples, request, request.inner, f"inner folds {what or 'of train'}")
+        is_val = fold_of == request.inner_fold
+        if not is_val.any() or is_val.all():
+            raise SplitError(f"{samples.name}: inner fold {request.inner_fold} of {request.inner} would hold "
+                             f"{int(is_val.sum())} of {len(samples)} samples. There are too few samples or groups; ask "
+                             "for fewer inner folds.")  # fmt: skip
+        return Parts(np.where(is_val, VAL, TRAIN).astype(object), _numbered(fold_of, request.inner, inner="inner "))
+    share = request.val_share * of / len(samples)
+    if share >= 1:
+        raise SplitError(f"{samples.name}: val of {request.val_share} leaves nothing to train on; the samples that are "
+                         f"not test are {len(samples):,} of {of:,}. Ask for less: --val 0.1")  # fmt: skip
+    shares = (1 - share, share, 0.0)
+    names = SPLITS[_draw(samples, request, shares, f"val {what}" if what else "divide")]
+    _require_filled(samples, names, shares)
+    return Parts.of(names, _reason(request))
 
 
-def _units(samples: SampleTable, rule: Rule) -> Units:
-    return connect(samples, [group_keys(samples, rule.group), pixel_keys(samples)])
+def _draw(samples: SampleTable, request: Request, shares: Sequence[float], purpose: str) -> Array:
+    """Number of the part of each sample, drawn unit by unit; the first part has every class where that is asked for."""
+    if request.by == HASH:
+        units = connect(samples, [held_keys(samples, request.group)])
+        return by_hash(units, shares, request.seed, purpose)[units.of]
+    totals = totals_of(len(samples), shares)
+    return _allot(samples, request, totals, purpose, first_keeps_all=True)
 
 
-def _quotas(samples: SampleTable, totals: list[int]) -> Array:
-    counts = np.bincount(samples.labels, minlength=len(samples.classes))
-    return quotas(counts, totals, first_keeps_all=True)
+def _folds(samples: SampleTable, request: Request, folds: int, purpose: str) -> Array:
+    """Number of the fold of each sample."""
+    if request.by == HASH:
+        units = connect(samples, [held_keys(samples, request.group)])
+        return by_hash(units, [1 / folds] * folds, request.seed, purpose)[units.of]
+    whole, extra = divmod(len(samples), folds)
+    totals = [whole + (i < extra) for i in range(folds)]
+    return _allot(samples, request, totals, purpose, first_keeps_all=False)
 
 
-def _times(samples: SampleTable) -> Array:
-    column, n = samples.table["time"], len(samples)
-    if column.null_count:
-        missing = "no sample has" if column.null_count == n else f"{column.null_count:,} of {n:,} samples lack"
-        raise SplitError(f"{samples.name}: {missing} a time. Give a column of times, filled in every row: "
-                         "sightline index SOURCE STUDY --time COLUMN")  # fmt: skip
-    return np.asarray(column.cast(pa.int64()).to_numpy(), np.int64)
+def _allot(
+    samples: SampleTable, request: Request, totals: list[int], purpose: str, *, first_keeps_all: bool
+) -> Array:  # fmt: skip
+    units, shown = units_of(samples, request), labelling(samples)
+    if request.by != RANDOM and not shown.is_single:
+        return by_labels(units, shown, totals, request.seed, purpose, first_keeps_all=first_keeps_all)[units.of]
+    # At random is by class where all are of one class.
+    labels = shown.labels if request.by != RANDOM else np.zeros(len(samples), np.int64)
+    quota = quotas(np.bincount(labels, minlength=shown.num_classes), totals, first_keeps_all=first_keeps_all)
+    return by_class(units, labels, quota, request.seed, purpose, first_keeps_all=first_keeps_all)[units.of]
 
 
-def _verify_filled(samples: SampleTable, names: Array, shares: Shares) -> None:
-    wanted = [name for name, share in zip(PARTS.tolist(), shares.of_parts, strict=True) if share > 0]
+def _copies_left_out(samples: SampleTable, request: Request, parts: Parts) -> Parts:
+    """A hash parts copies, so that growth moves no sample: those in lower splits than another are left out."""
+    for keys in (pixel_keys(samples), pair_keys(samples, request.together)):
+        for rows, split in _in_lower_splits(parts.names, keys):
+            parts = parts.leave_out(rows, f"copy of a sample in {split}")
+    return parts
+
+
+def _in_lower_splits(names: Array, keys: Keys) -> list[tuple[Array, str]]:
+    """Rows whose key also occurs in a split that ranks higher, and that split: test before val before train."""
+    rank = ranks_of(names)[keys.rows]
+    highest = np.zeros(len(keys.names), np.int64)
+    np.maximum.at(highest, keys.codes, rank)
+    above = highest[keys.codes]
+    return [(keys.rows[(rank > 0) & (rank < above) & (above == r)], split) for r, split in enumerate(SPLITS, 1)]
+
+
+def _reason(request: Request) -> str:
+    return f"drawn {DRAWN_BY.get(request.by, 'by class')}, seed {request.seed}"
+
+
+def _numbered(fold_of: Array, folds: int, again: str = "", inner: str = "") -> Array:
+    said = np.array([f"{inner}fold {i} of {folds}{again}" for i in range(folds)], object)
+    return np.asarray(said[fold_of], object)
+
+
+def _require_filled(samples: SampleTable, names: Array, shares: Sequence[float]) -> None:
+    wanted = [name for name, share in zip(SPLITS.tolist(), shares, strict=True) if share > 0]
     empty = [name for name in wanted if name not in names]
     if empty:
         raise SplitError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from sightline.errors import SplitError, did_you_mean
 from sightline.samples import SampleTable
+from sightline.splits.request import Request
 
 Array = np.ndarray[Any, Any]
 
@@ -61,6 +62,18 @@ class Keys:
     """Kinds of groups that were chosen; the names begin with them."""
 
 
+REVIEWED = "review"
+"""Kind of the groups that a person merged by hand; they hold together whatever kinds are named."""
+
+
+def held_keys(samples: SampleTable, group: Sequence[str], domain: str = "") -> Keys:
+    """The groups that no method parts: of the named kinds, else of all; where `domain` is a kind, of all but it."""
+    if group or not domain:
+        return group_keys(samples, group)
+    others = tuple(sorted(_kinds_of(samples) - {domain}))
+    return group_keys(samples, others) if others else NO_KEYS
+
+
 def group_keys(samples: SampleTable, kinds: Sequence[str]) -> Keys:
     """The keys of the given kinds of groups, or of the table's own `group_id` when no kind is given.
 
@@ -69,20 +82,44 @@ def group_keys(samples: SampleTable, kinds: Sequence[str]) -> Keys:
     if not kinds:
         column = samples.table["group_id"].combine_chunks().dictionary_encode()
         return Keys(np.arange(len(samples)), _codes(column), tuple(column.dictionary.to_pylist()))
-    groups = samples.table["groups"].combine_chunks()
-    lengths = pc.fill_null(pc.list_value_length(groups), 0).to_numpy(zero_copy_only=False)
-    rows = np.repeat(np.arange(len(samples)), lengths)
-    flat = groups.flatten()
-    present = set(flat.field("kind").to_pylist())
-    for kind in kinds:
+    rows, groups = _groups(samples, kinds, {*kinds, REVIEWED})
+    column = pc.binary_join_element_wise(groups.field("kind"), groups.field("id"), " ").dictionary_encode()
+    return Keys(rows, _codes(column), tuple(column.dictionary.to_pylist()), tuple(kinds))
+
+
+def group_of_kind(samples: SampleTable, kind: str) -> Array:
+    """The group of a kind that each sample is in, an object array; None for a sample in none.
+
+    Raises SplitError for a kind that the table does not have, and for a sample in two groups of it.
+    """
+    rows, groups = _groups(samples, (kind,), {kind})
+    again = rows[1:][rows[1:] == rows[:-1]]
+    if len(again):
+        raise SplitError(f"{samples.name}: {samples.column('key')[int(again[0])]} is in several groups of kind "
+                         f"{kind!r}, and so on both sides of any division by it.")  # fmt: skip
+    of = np.full(len(samples), None, object)
+    of[rows] = groups.field("id").to_pylist()
+    return of
+
+
+def _groups(samples: SampleTable, asked: Sequence[str], chosen: set[str]) -> tuple[Array, pa.StructArray]:
+    """Row, kind and id of all groups of the chosen kinds. Raises SplitError when a kind that was asked for is none."""
+    present = _kinds_of(samples)
+    for kind in asked:
         if kind not in present:
             known = did_you_mean(kind, present) if present else " It has no groups at all."
             raise SplitError(f"{samples.name} has no groups of kind {kind!r}.{known} Groups are read by "
                              "`sightline index SOURCE STUDY --group COLUMN`.")  # fmt: skip
-    chosen = pc.is_in(flat.field("kind"), pa.array(list(kinds), pa.string())).to_numpy(zero_copy_only=False)
-    names = pc.binary_join_element_wise(flat.field("kind"), flat.field("id"), " ")
-    column = names.filter(pa.array(chosen)).dictionary_encode()
-    return Keys(rows[chosen], _codes(column), tuple(column.dictionary.to_pylist()), tuple(kinds))
+    groups = samples.table["groups"].combine_chunks()
+    lengths = pc.fill_null(pc.list_value_length(groups), 0).to_numpy(zero_copy_only=False)
+    flat = groups.flatten()
+    is_chosen = pc.is_in(flat.field("kind"), pa.array(sorted(chosen), pa.string()))
+    rows = np.repeat(np.arange(len(samples)), lengths)[is_chosen.to_numpy(zero_copy_only=False)]
+    return rows, flat.filter(is_chosen)
+
+
+def _kinds_of(samples: SampleTable) -> set[str]:
+    return set(pc.unique(samples.table["groups"].combine_chunks().flatten().field("kind")).to_pylist())
 
 
 def pixel_keys(samples: SampleTable) -> Keys:
@@ -91,6 +128,26 @@ def pixel_keys(samples: SampleTable) -> Keys:
     rows = np.flatnonzero(column.is_valid().to_numpy(zero_copy_only=False))
     encoded = column.drop_null().dictionary_encode()
     return Keys(rows, _codes(encoded), tuple(h.hex()[:12] for h in encoded.dictionary.to_pylist()))
+
+
+def pair_keys(samples: SampleTable, pairs: Iterable[tuple[bytes, bytes]]) -> Keys:
+    """A key for each pair of ids of which both are samples of the table."""
+    chosen = tuple(pairs)
+    if not chosen:
+        return NO_KEYS
+    place = {i: row for row, i in enumerate(samples.column("sample_id"))}
+    rows = [(place[a], place[b]) for a, b in chosen if a in place and b in place]
+    names = tuple(a.hex()[:12] for a, b in chosen if a in place and b in place)
+    return Keys(np.array(rows, np.int64).reshape(-1), np.repeat(np.arange(len(rows)), 2), names)
+
+
+def units_of(samples: SampleTable, request: Request) -> Units:
+    """Units over groups, exact copies and the pairs that the request holds together."""
+    held = held_keys(samples, request.group, request.domain_kind)
+    return connect(samples, [held, pixel_keys(samples), pair_keys(samples, request.together)])
+
+
+NO_KEYS = Keys(np.zeros(0, np.int64), np.zeros(0, np.int64), ())
 
 
 def connect(samples: SampleTable, keys: Sequence[Keys]) -> Units:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -10,25 +11,28 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 
 from sightline.artifacts import read_table, write_table
 from sightline.digests import digest_of, digest_of_rows, short
 from sightline.errors import DataError, SplitError, VersionError
+from sightline.samples import SampleTable
+from sightline.splits.parts import TEST, TRAIN, VAL
 
 if TYPE_CHECKING:
     import pandas as pd
 
-VERSION = 1
-"""Version of the table's schema; a reader refuses a newer one."""
+Array = np.ndarray[Any, Any]
 
-TRAIN, VAL, TEST = "train", "val", "test"
+VERSION = 2
+"""Version of the table's schema; a reader refuses a newer one."""
 
 SCHEMA = pa.schema(
     [
         pa.field("sample_id", pa.binary(16), nullable=False),
         pa.field("split", pa.string()),  # train | val | test; null = left out
-        pa.field("reason", pa.string()),  # why a sample is left out
+        pa.field("reason", pa.string()),  # why it is there; files of version 1 tell it of samples left out alone
     ]
 )
 
@@ -72,6 +76,8 @@ class SealedSplit:
     """sha256 of the images' content in no order, hex: what looks are counted by. Of a fold, that of all folds."""
     fold: Fold | None
     _ids: tuple[bytes, ...] = field(repr=False, compare=False)
+    samples: str = ""
+    """Digest of the table that was divided."""
 
     def __len__(self) -> int:
         return self.n
@@ -98,6 +104,8 @@ class Splits:
         unknown = {n for n in self._names if n is not None} - {TRAIN, VAL, TEST}
         if unknown:
             raise SplitError(f"Splits are train, val and test, got {sorted(unknown)}. Run `sightline split` again.")
+        if any(n is None and not r for n, r in zip(self._names, self.table["reason"].to_pylist(), strict=True)):
+            raise SplitError("A sample is left out without a reason. Run `sightline split` again.")
         if (TEST in self._names) != (self.fingerprint is not None):
             raise SplitError("Splits carry the fingerprint of their test, and only then. Run `sightline split` again.")
 
@@ -135,12 +143,12 @@ class Splits:
         if not ids or self.fingerprint is None:
             return None
         fold = Fold(self.how["fold"], self.folds, self.how["plan"]) if self.folds else None
-        return SealedSplit(TEST, len(ids), Split(TEST, ids).digest, self.fingerprint, fold, ids)
+        return SealedSplit(TEST, len(ids), Split(TEST, ids).digest, self.fingerprint, fold, ids, self.samples_digest)
 
     @property
     def folds(self) -> int:
-        """Number of cross-validation folds, of which the test is one; 0 for a single division."""
-        return int(self.how.get("folds", 0))
+        """Number of cross-validation folds, repeats counted, of which the test is one; 0 for a single division."""
+        return int(self.how.get("folds", 0)) * int(self.how.get("repeats", 1))
 
     @cached_property
     def sizes(self) -> dict[str, int]:
@@ -148,14 +156,21 @@ class Splits:
         counts = {name: self._names.count(name) for name in (TRAIN, VAL, TEST)}
         return {**counts, "left_out": self._names.count(None)}
 
-    def without(self, ids: Iterable[bytes], *, reason: str = "left out on request") -> Splits:
-        """These splits with some samples of train and val left out.
+    @cached_property
+    def left_out(self) -> dict[str, int]:
+        """Samples in no split by the kind of reason, the most frequent first."""
+        rows = zip(self._names, self.table["reason"].to_pylist(), strict=True)
+        return dict(Counter(str(why).partition(": ")[0] for name, why in rows if name is None).most_common())
+
+    def without(self, ids: Iterable[bytes] | Mapping[bytes, str], *, reason: str = "left out on request") -> Splits:
+        """These splits with some samples of train and val left out, for one reason or each for its own.
 
         Raises SplitError for samples of test: a test that could be thinned out would escape its count of looks.
         """
-        unwanted = {bytes(i) for i in ids}
+        each = ids if isinstance(ids, Mapping) else dict.fromkeys(ids, reason)
+        unwanted = {bytes(i): why for i, why in each.items()}
         position = {i: row for row, i in enumerate(self._all_ids)}
-        unknown = unwanted - position.keys()
+        unknown = unwanted.keys() - position.keys()
         if unknown:
             raise DataError(f"{len(unknown)} of the ids to leave out are of no sample here, e.g. {min(unknown).hex()}. "
                             "The findings belong to another table; run `sightline audit` again.")  # fmt: skip
@@ -164,14 +179,16 @@ class Splits:
             raise SplitError(f"{sealed} of the samples to leave out are in test, which is sealed and stays whole. "
                              "Leave out their copies in train; the score is given with and without leaks.")  # fmt: skip
         names, reasons = list(self._names), self.table["reason"].to_pylist()
-        for row in sorted(position[i] for i in unwanted):
-            if names[row] is not None:
-                names[row], reasons[row] = None, reason
+        for i, why in unwanted.items():
+            if names[position[i]] is not None:
+                names[position[i]], reasons[position[i]] = None, why
         return Splits(assignment(self._all_ids, names, reasons), self.how, self.samples_digest, self.fingerprint)
 
     def __repr__(self) -> str:
-        parts = [f"by {self.how.get('by', '?')}"]
-        parts += [f"fold {self.how['fold']} of {self.folds}, counted from 0"] if self.folds else []
+        how = self.how
+        parts = [f"by {how.get('by', '?')}"]
+        parts += [f"fold {how['fold']} of {self.folds}, counted from 0"] if self.folds else []
+        parts += [f"inner fold {how['inner_fold']} of {how['inner']}"] if how.get("inner") else []
         sizes = dict(self.sizes)
         left_out = sizes.pop("left_out")
         parts += [f"{name} {n:,}{', sealed' if name == TEST else ''}" for name, n in sizes.items() if n]
@@ -217,8 +234,12 @@ def assignment(ids: Iterable[bytes], names: Iterable[str | None], reasons: Itera
     return pa.table([pa.array(list(c), f.type) for c, f in zip(columns, SCHEMA, strict=True)], schema=SCHEMA)
 
 
-def fingerprint_of(content: Iterable[bytes | None], ids: Iterable[bytes]) -> str:
-    """sha256 over the images' content hashes in no order, hex; a sample without content counts by its id."""
+def fingerprint_of(samples: SampleTable, chosen: Array) -> str:
+    """sha256 over the content hashes of the images that a boolean mask chooses, in no order, hex.
+
+    A sample without content, because its file cannot be read, counts by its id.
+    """
+    rows = samples.table.select(["content_sha256", "sample_id"]).filter(pa.array(chosen))
+    content, ids = (column.to_pylist() for column in rows.columns)
     hashes = sorted(c if c is not None else b"no content" + i for c, i in zip(content, ids, strict=True))
     return digest_of([len(hashes), digest_of([h.hex() for h in hashes])])
-

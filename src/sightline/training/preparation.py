@@ -28,7 +28,7 @@ from sightline.preprocessing import Preprocessing
 from sightline.process import choose_threads
 from sightline.recipes import Model, Recipe
 from sightline.samples import SampleTable
-from sightline.splits import Split, Splits
+from sightline.splits import Split, Splits, shows_several, verify
 
 STEM_PIXELS = 1 << 22
 """Pixels of training images that a `fit_stem` sees: 4,096 images of 32 px, 256 of 128 px."""
@@ -77,6 +77,7 @@ def prepare(
 ) -> Job:  # fmt: skip
     """Everything the loop works with, weights initialised. Raises before anything is written if it cannot work."""
     samples = samples.hashed()
+    verify(samples, splits)
     train, val = _readable(samples, splits.train), _labelled(samples, splits.val)
     num_classes = len(samples.classes)
     _check_data(samples, len(train), num_classes, recipe.batch_size, world)
@@ -119,6 +120,9 @@ def _labelled(samples: SampleTable, split: Split | None) -> Positions:
 
 
 def _check_data(samples: SampleTable, num_train: int, num_classes: int, batch_size: int, world: World) -> None:
+    if shows_several(samples):
+        raise DataError(f"{samples.name} has several labels a sample, and training takes one class a sample. Index a view "
+                        "that has one (coco#crops, say), or a manifest with a column of classes.")  # fmt: skip
     if not num_train:
         raise DataError(f"{samples.name}: the training split has no readable labelled sample. Run sightline split "
                         "again, or see the reasons in samples.parquet.")

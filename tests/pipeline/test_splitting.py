@@ -1,0 +1,127 @@
+"""The verb `split` on a study: options, repair, files; and splits that somebody touched."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from sightline import cli
+from sightline.errors import DataError, SplitError
+from sightline.pipeline import verb
+from sightline.splits import Splits
+from tests.conftest import save_photo
+
+VERBS = ("audit", "check", "train", "evaluate", "report", "profile")
+"""All that read the splits."""
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    """Twelve patients of two sites with four images each; one image of train lies in test too."""
+    rows = []
+    for p in range(12):
+        for i in range(4):
+            save_photo(tmp_path / "photos" / f"{p}-{i}.jpg", 10 * p + i, level=130 * (p % 2))
+            rows.append((f"{p}-{i}.jpg", ("bright", "dark")[p % 2], f"P{p}", ("Bern", "Genf")[p // 6], f"2026-01-{p + 1:02d}",
+                         "test" if p > 8 else "train"))  # fmt: skip
+    shutil.copy(tmp_path / "photos" / "1-0.jpg", tmp_path / "photos" / "10-0.jpg")
+    rows = [(*r[:1], "dark" if r[0] == "10-0.jpg" else r[1], *r[2:]) for r in rows]
+    source = tmp_path / "photos" / "list.csv"
+    with source.open("w", newline="") as f:
+        csv.writer(f).writerows([("path", "label", "patient", "site", "day", "split"), *rows])
+    verb("index")(source, tmp_path / "study", group=("patient", "site"), time="day")
+    return tmp_path / "study"
+
+
+def run(*arguments: str | Path) -> int:
+    return cli.main([str(a) for a in arguments])
+
+
+def sizes(study: Path) -> Sequence[int]:
+    return tuple(Splits.read(study / "splits.parquet").sizes.values())
+
+
+@pytest.mark.parametrize(
+    ("options", "wanted"),
+    [
+        ([], (32, 4, 12, 0)),
+        (["--by", "random", "--group", "patient"], (32, 4, 12, 0)),
+        (["--by", "time", "--group", "patient", "--embargo", "2d", "--val", "0"], (32, 0, 12, 4)),
+        (["--by", "domain", "--domain", "site", "--fold", "1", "--group", "patient"], (20, 4, 24, 0)),
+        (["--by", "domain", "--domain", "site=Bern", "--group", "patient", "--val", "0"], (24, 0, 24, 0)),
+        (["--by", "group", "--group", "patient", "--folds", "3", "--fold", "4", "--repeats", "2", "--inner", "2",
+          "--inner-fold", "1"], (16, 16, 16, 0)),
+    ],
+)  # fmt: skip
+def test_options_of_the_command(study: Path, options: list[str], wanted: tuple[int, ...]) -> None:
+    if not options:
+        options = ["--group", "patient"]
+    assert run("split", study, *options) == 0
+    assert sizes(study) == wanted
+
+
+def test_leaks_are_left_out_and_the_test_stays_as_it_was(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    verb("split")(study, group=("patient",))
+    before = Splits.read(study / "splits.parquet")
+    with pytest.raises(DataError, match="sightline audit"):
+        verb("split")(study, without="leaks")
+    verb("audit")(study, checks=("exact-duplicates",))
+    capsys.readouterr()
+    assert run("split", study, "--without", "leaks") == 0
+    assert "left out: 1 copy of a sample in test" in capsys.readouterr().out
+    after = Splits.read(study / "splits.parquet")
+    assert after.test == before.test
+    assert after.sizes["left_out"] == 1
+    assert "copy of a sample in test: 10-0.jpg" in after.table["reason"].to_pylist()
+    with pytest.raises(DataError, match="of other samples or splits"):
+        verb("split")(study, without="leaks")
+
+
+def test_repair_takes_no_option_of_another_division(study: Path) -> None:
+    verb("split")(study, group=("patient",))
+    with pytest.raises(SplitError, match="so by, seed has no effect"):
+        verb("split")(study, without="leaks", by="random", seed=2)
+
+
+def test_csv_alone_writes_what_the_study_has(study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    verb("split")(study, by="stratified", group=("patient",), seed=5)
+    before = Splits.read(study / "splits.parquet")
+    assert run("split", study, "--csv", tmp_path / "mine.csv") == 0
+    assert "kept" in capsys.readouterr().out
+    assert run("split", study, "--by", tmp_path / "mine.csv", "--group", "patient") == 0
+    after = Splits.read(study / "splits.parquet")
+    assert after.table["split"].equals(before.table["split"])
+    assert after.how["by"] == "file"
+
+
+def test_facts_for_programs(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("split", study, "--by", "time", "--group", "patient", "--embargo", "2d", "--json") == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert sum(facts["splits"].values()) == 48
+    assert sum(facts["left_out"].values()) == facts["splits"]["left_out"]
+
+
+def test_a_mistake_in_run_is_told_before_the_source_is_listed(tmp_path: Path) -> None:
+    with pytest.raises(SplitError, match="Did you mean 'stratified'"):
+        verb("run")(str(tmp_path / "nowhere"), tmp_path / "study", by="stratifed")
+
+
+@pytest.mark.parametrize("name", VERBS)
+def test_splits_that_somebody_forged_are_refused_by_every_verb(study: Path, name: str) -> None:
+    verb("split")(study, by="group", group=("patient",))
+    good = Splits.read(study / "splits.parquet")
+    names: list[Any] = good.table["split"].to_pylist()
+    a, b = names.index("train"), names.index("val")
+    names[a], names[b] = names[b], names[a]
+    column = pa.array(names, pa.string())
+    replace(good, table=good.table.set_column(1, good.table.schema.field(1), column)).write(study / "splits.parquet")
+    with pytest.raises(SplitError, match="patient P"):
+        verb(name)(study)

@@ -1,0 +1,148 @@
+"""What holds for every way to divide: one test over all of them each."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from sightline.errors import SplitError
+from sightline.samples import SampleTable
+from sightline.splits import Request, Splits, folds, split, write_csv
+from tests.splits.material import DRAWN, FEW, WAYS, assigned, named, promise, split_or_refuse, tables
+from tests.tables import plain_samples, sample, samples_of
+
+pytestmark = pytest.mark.parametrize("way", WAYS, ids=named)
+
+GROUPS = [sample(f"{g}/{i}", (g + i) % 3, group=g, day=3 * g + i, groups={"site": g % 3})
+          for g in range(30) for i in range(3)]  # fmt: skip
+ALL = samples_of(GROUPS)
+"""90 samples of which every way makes splits."""
+
+
+@FEW
+@given(samples=tables(), seed=st.integers(0, 5))
+def test_no_group_and_no_copy_in_two_splits_and_a_reason_for_each_row(
+    way: dict[str, Any], samples: SampleTable, seed: int
+) -> None:
+    further = {} if way["by"] == "time" else {"seed": seed}
+    splits = split_or_refuse(samples, **way, **further)
+    if splits is not None:
+        promise(samples, splits)
+
+
+@FEW
+@given(samples=tables(min_size=30), random=st.randoms(use_true_random=False))
+def test_assignment_depends_on_nothing_but_samples_and_request(
+    way: dict[str, Any], samples: SampleTable, random: Any
+) -> None:
+    splits = split_or_refuse(samples, **way)
+    order = list(range(len(samples)))
+    random.shuffle(order)
+    again = split_or_refuse(samples.take(order), **way)
+    assert (splits is None) == (again is None)
+    if splits is not None and again is not None:
+        assert assigned(splits) == assigned(again)
+        same = split(samples, Request(**way))
+        assert same.digest == splits.digest
+        assert same.test == splits.test
+        if splits.test is not None and again.test is not None:
+            assert again.test.fingerprint == splits.test.fingerprint, "a fingerprint knows no order"
+
+
+@FEW
+@given(samples=tables(min_size=40), pairs=st.lists(st.tuples(st.integers(0, 39), st.integers(0, 39)), max_size=6))
+def test_pairs_that_belong_together_are_in_one_split(
+    way: dict[str, Any], samples: SampleTable, pairs: list[tuple[int, int]]
+) -> None:
+    ids = samples.column("sample_id")
+    together = [(ids[a], ids[b]) for a, b in pairs]
+    splits = split_or_refuse(samples, **way, together=together)
+    if splits is None:
+        return
+    promise(samples, splits)
+    names = assigned(splits)
+    for a, b in together:
+        assert len({names[a], names[b]} - {None}) <= 1
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(samples=tables(min_size=40))
+def test_as_csv_and_back(way: dict[str, Any], tmp_path: Path, samples: SampleTable) -> None:
+    splits = split_or_refuse(samples, **way)
+    if splits is None:
+        return
+    path = tmp_path / "splits.csv"
+    write_csv(splits, samples, path)
+    again = split(samples, by=path)
+    assert assigned(again) == assigned(splits)
+    splits.write(tmp_path / "splits.parquet")
+    read = Splits.read(tmp_path / "splits.parquet")
+    assert (read.digest, read.test, dict(read.how)) == (splits.digest, splits.test, dict(splits.how))
+
+
+def test_the_test_stays_whole_when_train_is_repaired(way: dict[str, Any]) -> None:
+    splits = split(ALL, **way)
+    gone = {i: f"copy of a sample in val: {n}" for n, i in enumerate(splits.train.ids[:3])}
+    fewer = splits.without(gone)
+    assert fewer.test == splits.test
+    assert len(fewer.train) == len(splits.train) - 3
+    assert fewer.left_out["copy of a sample in val"] == 3
+
+
+def test_folds_yields_every_division_once(way: dict[str, Any]) -> None:
+    every = list(folds(ALL, **way))
+    assert len({s.digest for s in every}) == len(every)
+    assert split(ALL, **way).digest in {s.digest for s in every}
+    inner = way.get("inner", 1)
+    number = 3 if way.get("domain") == "site" else way.get("folds", 1) * way.get("repeats", 1)
+    assert len(every) == number * inner
+    for _, same in itertools.groupby(every, key=lambda s: s.how.get("fold")):
+        division = list(same)
+        assert len({s.test.digest for s in division if s.test}) == 1, "inner folds do not touch the test"
+        if way["by"] == "time" or inner == 1:
+            continue
+        chosen = [i for s in division if s.val for i in s.val.ids]
+        assert len(chosen) == len(set(chosen)) == len(ALL) - len(division[0].test or ()), "val is each sample once"
+    tests = [s.test for s in every if s.test]
+    if number > 1:
+        assert len({t.fingerprint for t in tests}) == 1, "the folds of a plan are one look at all of it"
+        assert len({t.fold.plan for t in tests if t.fold}) == 1
+        tested = [i for s in every[::inner] for i, n in assigned(s).items() if n == "test"]
+        whole = len(ALL) * way.get("repeats", 1)
+        assert len(tested) == (whole - len(ALL) // 3 if way["by"] == "time" else whole)
+
+
+def test_dropped_samples_are_in_no_split(way: dict[str, Any]) -> None:
+    rows = [{**r, "status": "dropped", "reason": "dropped in review: blurred"} if r["key"] in {"0/0", "7/1"} else r
+            for r in GROUPS]  # fmt: skip
+    splits = split(samples_of(rows), **way)
+    assert splits.left_out["dropped in review"] == 2
+
+
+@pytest.mark.parametrize("kinds", [(), ("patient",)])
+def test_groups_that_a_person_merged_hold_whatever_is_named(way: dict[str, Any], kinds: tuple[str, ...]) -> None:
+    merged = [{**r, "group_id": "review:1" if r["key"] in {"3/0", "18/2"} else f"lone {r['key']}",
+               "groups": [*r["groups"], *([{"kind": "review", "id": "1"}] if r["key"] in {"3/0", "18/2"} else [])]}
+              for r in GROUPS]  # fmt: skip
+    samples = samples_of(merged)
+    if way["by"] == "group" and not kinds:
+        way = {**way, "group": ("patient",)}
+    names = assigned(split(samples, **way, **({"group": kinds} if kinds else {})))
+    homes = {names[i] for i, key in zip(samples.column("sample_id"), samples.column("key"), strict=True)
+             if key in {"3/0", "18/2"}}  # fmt: skip
+    assert len(homes - {None}) <= 1
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_seed_changes_the_assignment_where_there_is_chance(way: dict[str, Any], seed: int) -> None:
+    samples = ALL if way["by"] in {"group", "domain", "time"} else plain_samples([60, 60])
+    if way["by"] == "time":
+        with pytest.raises(SplitError, match=f"leave out seed {seed}"):
+            split(samples, **way, seed=seed)
+    elif way in DRAWN:
+        assert split(samples, **way).digest != split(samples, **way, seed=seed).digest
