@@ -270,8 +270,12 @@ def test_pictures_fill_their_frames(page: Chromium, keep_pictures: Callable[[str
     tiny = "document.querySelector('.member img').classList.contains('tiny')"
     assert page.value(tiny) is True
     page.screenshot(keep_pictures("pair"))
-    frame = "(b => [b.width > 300, b.height > 200])(document.querySelector('.member img').getBoundingClientRect())"
-    assert page.value(frame) == [True, True]
+    boxes = """['.member .frame', '.member img'].map(s => document.querySelector(s).getBoundingClientRect())
+      .map(b => [b.left, b.top, b.width, b.height].map(Math.round))"""
+    frame, image = page.value(boxes)
+    assert frame == image, "nothing is cut off: `object-fit` sees to the rest"
+    assert frame[2] > 300
+    assert frame[3] > 200
     press(page, "n")
     until(page, f"{SHOWN} === 'train/bright/001.jpg' && {LOADED}")
     assert page.value(tiny) is False

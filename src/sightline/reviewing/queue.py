@@ -97,9 +97,9 @@ def _words(value: Any) -> str:
     elif isinstance(value, float):
         said = f"{value:.4g}"
     elif isinstance(value, Mapping):
-        said = ", ".join(f"{k}: {_words(v)}" for k, v in value.items())
+        said = ", ".join(f"{k}: {_words(v)}" for k, v in value.items() if v not in (None, ""))
     elif isinstance(value, list | tuple):
-        said = ", ".join(_words(v) for v in value)
+        said = ("; " if any(isinstance(v, Mapping) for v in value) else ", ").join(_words(v) for v in value)
     else:
         said = "–" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
     return said if len(said) <= MAX_VALUE else said[: MAX_VALUE - 1] + "…"
