@@ -15,6 +15,7 @@ from sightline.inspection import Inspection, inspect
 from sightline.predictions import Predictions
 from sightline.preprocessing import Preprocessing
 from sightline.samples import SampleTable
+from sightline.similarity import NearPairs, near_pairs
 from sightline.splits import Splits
 
 Array = np.ndarray[Any, Any]
@@ -45,6 +46,11 @@ class Evidence:
         """A row of facts and a thumbnail for each image; looks at the images when nobody has. Needs the extra audit."""
         found = self.inspected if self.inspected is not None else inspect(self.samples)
         return found() if callable(found) else found
+
+    @cached_property
+    def near_pairs(self) -> NearPairs:
+        """Pairs of images that show the same photograph, within and across the splits."""
+        return near_pairs(self.inspection)
 
     def take(self, which: Array) -> Evidence:
         """The evidence on some of the samples, by a boolean mask or positions."""

@@ -4,11 +4,12 @@
 |---|---|
 | `luminance_…` | mean, standard deviation and percentiles of ITU-R 601 luminance |
 | `entropy` | of the luminance's histogram of 256 levels, in bits: 0 for one level, 8 for all alike |
-| `sharpness` | how much of the local contrast a small blur takes away, see `sharpness_of` |
+| `sharpness` | how quickly luminance changes, see `sharpness_of` |
 | `blockiness` | how much larger steps between the 8 × 8 blocks of a JPEG are than those inside, see `blockiness_of` |
 | `red` `green` `blue` | mean |
 | `saturation` | mean of (largest - smallest channel) / largest, of the thumbnail's pixels |
 | `chroma_max` | largest difference between two channels of a pixel of the thumbnail; 0 for a grey picture |
+| `colour_std` | standard deviation of the channel that varies most, in the thumbnail; 0 for one colour |
 | `transparent_share` | share of pixels whose opacity is below one half |
 | `bars_…` | uniform rows or columns at each side; `bars_step` is how sharply they end, see `bars_of` |
 | `corners` `border` | mean colours of the thumbnail's corners (an eighth of the side) and of its outer sixteenth |
@@ -30,11 +31,14 @@ from sightline.inspection.schema import BARS, MEASURES
 
 Array = np.ndarray[Any, Any]
 
-WORKING_SIDE = 512
-"""Longer side at which sharpness is measured: larger images are reduced to it, as a network's input would be."""
+WORKING_SIDE = 768
+"""Largest longer side at which sharpness is measured."""
+
+COUNTED = 1 << 16
+"""Pixels of a large picture's evenly spaced rows whose levels are counted, at the least."""
 
 TILES = 8
-"""Sharpness is that of the sharpest parts of a grid of so many rows and columns: a blurred ground is no blurred image."""
+"""Rows and columns of the grid whose sharpest parts count."""
 
 UNIFORM = 6
 """A row whose luminance varies by no more than this (of 255) is one of a bar; JPEG leaves some noise in them."""
@@ -55,6 +59,10 @@ class Picture(NamedTuple):
     transparent_share: float
     bars: tuple[int, int, int, int]
     bars_step: float
+    colours: tuple[float, ...]
+    """The columns `COLOURS`."""
+    edges: Array
+    """float32 [15]: corners and border."""
     thumbnail: Array
     """uint8 [side, side, 3]."""
 
@@ -80,12 +88,14 @@ def picture_of(pixels: Pixels, side: int) -> Picture:
     levels = _eight_bits(values)
     grey = levels[:, :, 0] if levels.shape[2] == 1 else cv2.cvtColor(levels, cv2.COLOR_RGB2GRAY)
     grey = np.ascontiguousarray(grey)
-    histogram = cv2.calcHist([grey], [0], None, [256], [0, 256])[:, 0].astype(np.float64)
+    every = max(min(grey.size // COUNTED, len(grey)), 1)
+    histogram = cv2.calcHist([grey[::every]], [0], None, [256], [0, 256]).ravel().astype(np.float64)
     bars, step = bars_of(grey)
+    thumbnail = _thumbnail(values, levels, side, pixels.orientation)
     return Picture(
         histogram=histogram / histogram.sum(), percentiles=_fine_percentiles(values), sharpness=sharpness_of(grey),
         blockiness=blockiness_of(grey), transparent_share=transparent, bars=_upright_bars(bars, pixels.orientation),
-        bars_step=step, thumbnail=_thumbnail(values, levels, side, pixels.orientation),
+        bars_step=step, colours=_colours(thumbnail), edges=_edges(thumbnail), thumbnail=thumbnail,
     )  # fmt: skip
 
 
@@ -119,40 +129,75 @@ def _thumbnail(values: Array, levels: Array, side: int, orientation: int) -> Arr
     if values.dtype == np.uint16:  # medical and depth images use a part of the range; a black square tells nothing
         low, high = int(values.min()), int(values.max())
         levels = ((values.astype(np.float32) - low) * (255 / max(high - low, 1)) + 0.5).astype(np.uint8)
+    # Means of 2 × 2 first: at once it takes 0.6 ms where this takes 0.2, for a photograph of ImageNet.
+    while min(levels.shape[:2]) >= 4 * side:
+        levels = _halved(levels)
     small = cv2.resize(levels, (side, side), interpolation=cv2.INTER_AREA).reshape(side, side, -1)
     if small.shape[2] == 1:
         small = np.repeat(small, 3, axis=2)
     return np.ascontiguousarray(oriented(small, orientation))
 
 
-def sharpness_of(grey: Array) -> float:
-    """How much of the differences between neighbours a blur of nine pixels takes away: 0 all blurred … 1 all detail.
+COLOURS = ("red", "green", "blue", "saturation", "chroma_max", "colour_std")
 
-    After F. Crete et al., The blur effect (2007): a picture that is blurred already loses little when it is blurred
-    again. Differences rather than their squares, and a share rather than an amount, so that contrast does not count.
-    Measured at a longer side of at most `WORKING_SIDE`, in the sharpest tenth of the tiles that have any contrast. NaN
-    for a picture without contrast, or of fewer than 12 rows or columns.
+
+def _colours(thumbnail: Array) -> tuple[float, ...]:
+    """The columns `COLOURS` of one thumbnail."""
+    import cv2
+
+    mean, deviation = cv2.meanStdDev(thumbnail)
+    red, green, blue = cv2.split(thumbnail)
+    largest = cv2.max(cv2.max(red, green), blue)
+    chroma = cv2.subtract(largest, cv2.min(cv2.min(red, green), blue))
+    saturation = float((chroma / np.maximum(largest, 1, dtype=np.float32)).mean())
+    return (*(float(m) / 255 for m in mean.ravel()), saturation, float(chroma.max()) / 255, float(deviation.max()) / 255)
+
+
+def _edges(thumbnail: Array) -> Array:
+    """Mean colours of the four corners and of the border, float32 [15]."""
+    import cv2
+
+    small = cv2.resize(thumbnail, (16, 16), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    corners = [small[rows, columns].reshape(4, 3).mean(0) for rows in (slice(2), slice(-2, None))
+               for columns in (slice(2), slice(-2, None))]  # fmt: skip
+    border = np.concatenate([small[0], small[-1], small[1:-1, 0], small[1:-1, -1]]).mean(0)
+    return np.concatenate([*corners, border])
+
+
+def sharpness_of(grey: Array) -> float:
+    """How quickly luminance changes: 0 where three pixels on it has changed three times as much as one on, 1 for noise.
+
+    1.5 (1 - Σ|g(x + 3) - g(x)| / 3 Σ|g(x + 1) - g(x)|), over rows and columns, in the sharpest tenth of the tiles that
+    have any contrast: a blurred ground is no blurred picture. A ratio, so that contrast does not count. The blur effect
+    of F. Crete et al. (2007) asks the same with a blur of nine pixels; at the value that 1 % of 250 originals of
+    ImageNet lie below, that finds 30 % of their copies blurred by a Gaussian of one pixel and 87 % by 1.5, this one
+    65 % and 97 %. Measured in every fourth row of the picture, halved until its longer side is at most
+    `WORKING_SIDE`, as a network would see it. NaN for a picture without any step, or of fewer than 12 rows or columns.
     """
     import cv2
 
-    height, width = grey.shape
-    if min(height, width) < 12:
+    while max(grey.shape) > WORKING_SIDE and min(grey.shape) >= 24:
+        grey = _halved(grey)
+    if min(grey.shape) < 12:
         return float("nan")
-    if max(height, width) > WORKING_SIDE:
-        scale = WORKING_SIDE / max(height, width)
-        size = (max(round(width * scale), 12), max(round(height * scale), 12))
-        grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
-    parts = []
-    for down, kernel in ((True, (1, 9)), (False, (9, 1))):
-        blurred = cv2.blur(grey, kernel)
-        own, left = _steps(grey, down), _steps(blurred, down)
-        parts.append((_tile_sums(own), _tile_sums(cv2.subtract(own, left)), own.size))
-    lost, had = parts[0][1] + parts[1][1], parts[0][0] + parts[1][0]
-    # Two levels between neighbours on average: below it noise of the encoder is all there is.
-    telling = had >= 2 * (parts[0][2] + parts[1][2]) / had.size
+    whole = grey[: len(grey) // 4 * 4]
+    first, second, last = whole[::4], whole[1::4], whole[3::4]
+    near = _tile_sums(cv2.absdiff(second, first)) + _tile_sums(cv2.absdiff(first[:, 1:], first[:, :-1]))
+    far = _tile_sums(cv2.absdiff(last, first)) + _tile_sums(cv2.absdiff(first[:, 3:], first[:, :-3]))
+    # Two levels between neighbours on average: below it the encoder's noise is all there is.
+    telling = near >= 4 * first.size / near.size
     if not telling.any():
-        return float("nan") if had.sum() == 0 else float(lost.sum() / had.sum())
-    return float(np.quantile(lost[telling] / had[telling], 0.9))
+        return 1.5 * (1 - float(far.sum() / (3 * near.sum()))) if near.any() else float("nan")
+    ratio = np.sort(far[telling] / (3 * near[telling]))
+    return 1.5 * (1 - float(ratio[len(ratio) // 10]))
+
+
+def _halved(picture: Array) -> Array:
+    """Means of 2 × 2 pixels; the last of an odd number of rows or columns is left out."""
+    import cv2
+
+    height, width = picture.shape[0] // 2, picture.shape[1] // 2
+    return np.asarray(cv2.resize(picture[: 2 * height, : 2 * width], (width, height), interpolation=cv2.INTER_AREA))
 
 
 def _steps(grey: Array, down: bool) -> Array:
@@ -162,13 +207,13 @@ def _steps(grey: Array, down: bool) -> Array:
 
 
 def _tile_sums(values: Array) -> Array:
-    """Sums over `TILES` × `TILES` parts of nearly equal size."""
+    """float64: sums over parts of nearly equal size, `TILES` a side or as many as there are rows or columns."""
     import cv2
 
-    whole = cv2.integral(values)
-    rows, columns = (np.linspace(0, n, min(TILES, n) + 1).astype(int) for n in values.shape)
-    at = whole[np.ix_(rows, columns)].astype(np.float64)
-    return np.asarray(at[1:, 1:] - at[:-1, 1:] - at[1:, :-1] + at[:-1, :-1])
+    height, width = values.shape
+    n, m = min(TILES, height), min(TILES, width)
+    whole = cv2.integral(values)[[height * k // n for k in range(n + 1)]]
+    return np.diff(np.diff(whole[:, [width * k // m for k in range(m + 1)]], axis=0), axis=1).astype(np.float64)
 
 
 def blockiness_of(grey: Array) -> float:
@@ -181,13 +226,14 @@ def blockiness_of(grey: Array) -> float:
 
     if min(grey.shape) < 24:
         return float("nan")
+    across = cv2.reduce(_steps(grey[::4], down=False), 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel()
+    along = cv2.reduce(_steps(grey, down=True), 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel()
     worst = []
-    for down in (True, False):
-        lines = cv2.reduce(_steps(grey, down), 1 if down else 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel()
-        whole = lines[: len(lines) // 8 * 8].reshape(-1, 8).mean(0)
-        middle = np.median(whole)
-        worst.append(float(whole.max() / middle) if middle > 0 else float("nan"))
-    return float(np.mean(worst))
+    for lines in (across, along):
+        phases = lines[: len(lines) // 8 * 8].reshape(-1, 8).sum(0)
+        middle = float(np.sort(phases)[3:5].mean())
+        worst.append(float(phases.max()) / middle if middle > 0 else float("nan"))
+    return sum(worst) / 2
 
 
 def bars_of(grey: Array) -> tuple[tuple[int, int, int, int], float]:
@@ -244,8 +290,12 @@ def columns_of(pictures: Sequence[Picture | None]) -> dict[str, Array]:
     columns |= {"corners": np.zeros((n, 12), np.float32), "border": np.zeros((n, 3), np.float32)}
     if seen:
         known = [p for p in pictures if p is not None]
-        for name, values in {**_of_levels(known), **_of_colours(np.stack([p.thumbnail for p in known]))}.items():
+        for name, values in _of_levels(known).items():
             columns[name][seen] = values
+        for k, name in enumerate(COLOURS):
+            columns[name][seen] = [p.colours[k] for p in known]
+        edges = np.stack([p.edges for p in known])
+        columns["corners"][seen], columns["border"][seen] = edges[:, :12], edges[:, 12:]
         for name in ("sharpness", "blockiness", "transparent_share", "bars_step"):
             columns[name][seen] = [getattr(p, name) for p in known]
         for k, name in enumerate(BARS):
@@ -269,21 +319,3 @@ def _of_levels(pictures: Sequence[Picture]) -> dict[str, Array]:
             [reached[i] if (fine := picture.percentiles) is None else fine[k] for i, picture in enumerate(pictures)]
         )
     return columns
-
-
-def _of_colours(thumbnails: Array) -> dict[str, Array]:
-    side = thumbnails.shape[1]
-    largest, smallest = thumbnails.max(3).astype(np.int16), thumbnails.min(3).astype(np.int16)
-    colours = thumbnails.astype(np.float32) / 255
-    eighth, edge = max(side // 8, 1), max(side // 16, 1)
-    corners = [colours[:, rows, columns].mean((1, 2)) for rows in (slice(eighth), slice(-eighth, None))
-               for columns in (slice(eighth), slice(-eighth, None))]  # fmt: skip
-    is_border = np.ones((side, side), bool)
-    is_border[edge:-edge, edge:-edge] = False
-    mean = colours.mean((1, 2))
-    return {
-        "red": mean[:, 0], "green": mean[:, 1], "blue": mean[:, 2],
-        "saturation": ((largest - smallest) / np.maximum(largest, 1)).mean((1, 2)),
-        "chroma_max": (largest - smallest).max((1, 2)) / 255,
-        "corners": np.concatenate(corners, axis=1), "border": colours[:, is_border].mean(1),
-    }  # fmt: skip

@@ -28,7 +28,7 @@ FACTS = (
 MEASURES = (
     "luminance_mean", "luminance_std", "luminance_p1", "luminance_p5", "luminance_p50", "luminance_p95",
     "luminance_p99", "entropy", "sharpness", "blockiness", "red", "green", "blue", "saturation", "chroma_max",
-    "transparent_share", "bars_step",
+    "colour_std", "transparent_share", "bars_step",
 )  # fmt: skip
 """float32 columns about the picture; `inspection.pictures` defines each."""
 

@@ -100,7 +100,7 @@ def with_fingerprints(table: pa.Table, blocks: Sequence[pa.Table]) -> pa.Table:
         column = read[name].combine_chunks()
         if not pc.all(was_read).as_py():
             former = table[name].combine_chunks().cast(column.type)
-            column = pc.choose(pc.cast(was_read, pa.int8()), former, column)
+            column = pc.if_else(was_read, column, former)
         table = table.set_column(i, SCHEMA.field(i), column.cast(SCHEMA.field(i).type))
     return table
 
