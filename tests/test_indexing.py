@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from sightline.errors import DataError
 from sightline.formats import Listing
-from sightline.indexing import _group_ids, index
+from sightline.indexing import index
+from sightline.indexing.rows import group_ids
 from sightline.samples import SampleTable, sample_id_of
 from tests.sources import ODD_BUT_READABLE, TRUNCATED, UNREADABLE, jpeg, write_files, write_idx
 
@@ -162,7 +163,7 @@ GROUP = st.tuples(st.sampled_from("kg"), st.sampled_from("01234567"))
 def test_group_ids_are_connected_components(groups: list[list[tuple[str, str]]]) -> None:
     keys = [f"key{i}" for i in range(len(groups))]
     listing = Listing(layout="", name="", roots={}, keys=keys, splits=[], labels=[], images={}, groups=groups)
-    ids = _group_ids(listing)
+    ids = group_ids(listing)
     # By hand: two samples are tied when a chain of shared groups leads from one to the other.
     tied = np.array([[bool(set(a) & set(b)) or i == j for j, b in enumerate(groups)] for i, a in enumerate(groups)])
     for _ in groups:

@@ -16,6 +16,9 @@ import pyarrow.parquet as pq
 from sightline.digests import plain
 from sightline.errors import DataError
 
+ROWS = 131_072
+"""Rows of a group: about 18 MB of sample metadata, small enough for parallel scans."""
+
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
@@ -70,15 +73,25 @@ def read_json(path: Path) -> Any:
 
 def write_table(path: Path, table: pa.Table) -> None:
     """Write an Arrow table as zstd Parquet, whole; schema metadata is kept."""
-    leaves = [leaf for f in table.schema for leaf in _leaves(f.name, f.type)]
+    with table_written(path, table.schema) as writer:
+        writer.write_table(table, row_group_size=ROWS)
+
+
+@contextmanager
+def table_written(path: Path, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
+    """A writer of zstd Parquet whose file is there, whole, when the block ends without an error.
+
+    A table given to it becomes a row group, or several; `ROWS` fill one.
+    """
+    leaves = [leaf for f in schema for leaf in _leaves(f.name, f.type)]
     # Names, ids, hashes and sums hardly repeat: differences to the value before take 128 bytes of a row of ImageNet's
     # table where dictionaries take 152, and are written in two thirds of the time.
     encodings = {name: encoding for name, t in leaves if (encoding := _encoding(t)) is not None}
     repeating = [name for name, t in leaves if name not in encodings and not pa.types.is_fixed_size_binary(t)]
-    with written_whole(path) as temporary:
-        # 131,072 rows are about 18 MB of sample metadata: small enough for parallel scans.
-        pq.write_table(table, temporary, compression="zstd", row_group_size=131_072, use_dictionary=repeating,
-                       column_encoding=encodings)  # fmt: skip
+    with written_whole(path) as temporary, pq.ParquetWriter(
+        temporary, schema, compression="zstd", use_dictionary=repeating, column_encoding=encodings
+    ) as writer:
+        yield writer
 
 
 def _encoding(t: pa.DataType) -> str | None:

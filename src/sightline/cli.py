@@ -70,6 +70,13 @@ GROUP = _option("--group", type=_names, default=(), metavar="COLUMN",
                 help="column of the manifest that names what must not be split, such as patient")  # fmt: skip
 TIME = _option("--time", metavar="COLUMN", help="column of the manifest with the time of a sample")
 NAME = _option("--name", help="name of the dataset in tables and in the report")
+CLASS_FILE = _option("--class-file", metavar="FILE", help="ids of the classes in their order, one in a line; a name "
+                     "may follow a tab or comma")  # fmt: skip
+LABELS = _option("--labels", action="append", default=[], metavar="WHO=FILE",
+                 help="what others say of the samples, beside the dataset's own labels: raters=labels.csv, or "
+                 "raters=labels.npy#FIELD; repeat for more")  # fmt: skip
+LABELS_SPLIT = _option("--labels-split", choices=("train", "val", "test"),
+                       help="the split whose order --labels are in, where its rows have no keys and sizes do not tell")
 BY = _option("--by", metavar="HOW", help="how to assign samples: auto, official, random, stratified, group, time, hash, "
              "domain, or a CSV or Parquet file of keys and splits")  # fmt: skip
 VAL = _option("--val", type=_share_or_word, metavar="SHARE", help="share of train held out for choosing, or `official`")
@@ -87,7 +94,8 @@ VERBS: tuple[Verb, ...] = (
     Verb("run", "the whole job: index, split, audit, check, train, evaluate, report",
          (SOURCE, STUDY, LIMIT, CLASSES, GROUP, TIME, BY, VAL, TEST, *FITTING, RESUME, NOTE),
          "sightline run ~/photos study"),
-    Verb("index", "list the samples of a source", (SOURCE, STUDY, LIMIT, CLASSES, GROUP, TIME, NAME),
+    Verb("index", "list the samples of a source",
+         (SOURCE, STUDY, LIMIT, CLASSES, CLASS_FILE, GROUP, TIME, NAME, LABELS, LABELS_SPLIT),
          "sightline index photos.csv study --group patient"),
     Verb("split", "assign samples to train, val and a sealed test",
          (STUDY, BY, VAL, TEST,

@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +16,8 @@ import pyarrow.compute as pc
 
 SHORT = 12
 """Hex digits shown to people; artifacts keep all 64."""
+CHUNK = 65_536
+"""Rows whose values are hashed together."""
 
 
 def sha256_file(path: Path) -> str:
@@ -54,14 +58,78 @@ def digest_of_rows(table: pa.Table) -> str:
     Independent of chunking, dictionary codes and file encoding: columns are decoded to their value types and
     hashed through one Arrow IPC stream with a fixed chunk size.
     """
-    plain_types = [pa.field(f.name, _value_type(f.type)) for f in table.schema]
-    h = hashlib.sha256(str([(f.name, str(f.type)) for f in plain_types]).encode())
-    flat = table.cast(pa.schema(plain_types)).combine_chunks()
-    for name in flat.column_names:
-        for start in range(0, flat.num_rows, 65_536):
+    plain_types = _plain_schema(table.schema)
+    h = hashlib.sha256(_title(plain_types))
+    for name in table.column_names:
+        for start in range(0, table.num_rows, CHUNK):
             # Row-wise JSON would be canonical too, but took 40x the time at 60,000 rows.
-            _update(h, flat[name].slice(start, 65_536).combine_chunks())
+            _update(h, _decoded(table[name].slice(start, CHUNK), plain_types.field(name).type))
     return h.hexdigest()
+
+
+class RowsDigest:
+    """The digest of a table that comes in pieces. Columns are hashed one after the other: until then they are files.
+
+    To be closed, as by `with`.
+    """
+
+    def __init__(self, schema: pa.Schema, folder: Path) -> None:
+        self._schema = _plain_schema(schema)
+        self._files = {name: tempfile.TemporaryFile(dir=folder) for name in self._schema.names}  # noqa: SIM115
+        self._rest = self._schema.empty_table()
+
+    def __enter__(self) -> RowsDigest:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for file in self._files.values():
+            file.close()
+
+    def add(self, rows: pa.Table) -> None:
+        """Take the next rows."""
+        rows = pa.concat_tables([self._rest, rows.select(self._schema.names).cast(self._schema)])
+        whole = rows.num_rows - rows.num_rows % CHUNK
+        self._write(rows.slice(0, whole))
+        self._rest = rows.slice(whole)
+
+    def _write(self, rows: pa.Table) -> None:
+        for name, file in self._files.items():
+            for start in range(0, rows.num_rows, CHUNK):
+                _update(_Written(file), rows[name].slice(start, CHUNK).combine_chunks())
+
+    def hexdigest(self, names: Sequence[str]) -> str:
+        """`digest_of_rows` of some columns of all rows. Nothing can be added after it."""
+        self._write(self._rest)
+        self._rest = self._rest.slice(0, 0)
+        h = hashlib.sha256(_title(pa.schema([self._schema.field(name) for name in names])))
+        for name in names:
+            file = self._files[name]
+            file.seek(0)
+            while data := file.read(1 << 20):
+                h.update(data)
+        return h.hexdigest()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Written:
+    """A file in the place of a hash."""
+
+    file: IO[bytes]
+
+    def update(self, data: bytes) -> None:
+        self.file.write(data)
+
+
+def _plain_schema(schema: pa.Schema) -> pa.Schema:
+    return pa.schema([pa.field(f.name, _value_type(f.type)) for f in schema])
+
+
+def _title(schema: pa.Schema) -> bytes:
+    return str([(f.name, str(f.type)) for f in schema]).encode()
+
+
+def _decoded(column: pa.ChunkedArray, kind: pa.DataType) -> pa.Array:
+    return column.cast(kind).combine_chunks()
 
 
 def _value_type(t: pa.DataType) -> pa.DataType:

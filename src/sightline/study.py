@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from sightline.artifacts import read_json, write_json
 from sightline.digests import short
 from sightline.errors import DataError, VersionError
 from sightline.samples import SampleTable
+from sightline.samples.writing import Written, write_pieces
 
 VERSION = 1
 """Version of the directory's layout; a newer study is refused, not guessed at."""
@@ -135,6 +137,12 @@ class Study:
         """Write samples.parquet and classes.parquet and record their digest."""
         samples.write(self.samples_path, self.classes_path)
         self.record_artifact("samples", samples.digest)
+
+    def write_pieces(self, pieces: Iterable[SampleTable]) -> Written:
+        """Write a table that comes in pieces, as `write_samples`, without ever holding all of it."""
+        written = write_pieces(pieces, self.samples_path, self.classes_path)
+        self.record_artifact("samples", written.digest)
+        return written
 
     @property
     def reviews(self) -> list[dict[str, str]]:

@@ -58,10 +58,12 @@ def test_a_flat_test_folder_is_unlabelled(tmp_path: Path) -> None:
 
 
 def test_hidden_and_other_files_are_no_samples(tmp_path: Path) -> None:
-    found = listed(
+    listed(
         tmp_path, "a/1.jpg", "b/1.jpg", "a/.DS_Store", "a/._1.jpg", "a/Thumbs.db", ".cache/x/1.jpg", "__MACOSX/a/1.jpg",
-        "a/boxes.txt", "b/meta.json", "labels_of_somebody.xml",
+        "labels_of_somebody.xml",
     )  # fmt: skip
+    write_files(tmp_path, {"a/boxes.txt": b"BM 1 2", "b/meta.json": b"{}"})
+    found = class_folders.read(tmp_path, Attributes())
     assert found.keys == ["a/1.jpg", "b/1.jpg"]
     assert found.notes == ("3 files that are no images ignored (.json, .txt, .xml)",)
 
@@ -95,7 +97,6 @@ def test_a_broken_link_stays_a_sample(tmp_path: Path) -> None:
     [
         ((), "holds no images"),
         (("1.jpg", "2.jpg"), "2 images and no class folders"),
-        (("a/notes.txt", "b/notes.txt"), "no images in them"),
         (("1.jpg", "a/1.jpg", "b/1.jpg"), "beside the class folders"),
         (("1.jpg", "train/a/1.jpg", "train/b/1.jpg"), "beside the split folders"),
         (("train/1.jpg", "train/a/1.jpg", "train/b/1.jpg"), "beside its class folders"),
@@ -105,6 +106,16 @@ def test_a_broken_link_stays_a_sample(tmp_path: Path) -> None:
 def test_refused_with_a_reason(tmp_path: Path, names: tuple[str, ...], message: str) -> None:
     with pytest.raises(DataError, match=message):
         listed(tmp_path, *names)
+
+
+def test_folders_of_other_files_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"2 class folders \(a, b\) and no images in them"):
+        class_folders.read(write_files(tmp_path, {"a/notes.txt": b"P1", "b/notes.txt": b""}), Attributes())
+
+
+def test_an_image_with_the_name_of_a_text_is_a_sample(tmp_path: Path) -> None:
+    found = listed(tmp_path, "a/1.txt", "a/2.json", "b/1.jpg")
+    assert (found.keys, found.notes) == (["a/1.txt", "a/2.json", "b/1.jpg"], ())
 
 
 def test_a_link_to_a_folder_above_is_refused(tmp_path: Path) -> None:

@@ -112,30 +112,6 @@ def repeated(images: Listing, positions: Sequence[int]) -> Listing:
     return replace(images, images={**images.images, **known}, reasons=reasons).take(positions)
 
 
-def joined(listings: Sequence[Listing]) -> Listing:
-    """Listings of one source, one after the other; what only some know of is null for the others."""
-    first = listings[0]
-    names = dict.fromkeys(name for listing in listings for name in listing.columns)
-
-    def every(values: str) -> list[Any]:
-        return [v for listing in listings for v in getattr(listing, values) or [None] * len(listing.keys)]
-
-    def column(table: str, name: str) -> list[Any]:
-        found = []
-        for listing in listings:
-            values = getattr(listing, table).get(name)
-            found += values if isinstance(values, list) else [values] * len(listing.keys)
-        return found
-
-    return replace(
-        first, keys=every("keys"), splits=every("splits"), labels=every("labels"), reasons=every("reasons"),
-        groups=[groups or [] for groups in every("groups")],
-        images={name: column("images", name) for name in dict.fromkeys(n for one in listings for n in one.images)},
-        columns={name: column("columns", name) for name in names},
-        notes=tuple(dict.fromkeys(note for listing in listings for note in listing.notes)),
-    )  # fmt: skip
-
-
 def label_of(class_id: int, *, space: str = "", state: int = 1, score: float | None = None, source: str = "dataset"
              ) -> dict[str, Any]:  # fmt: skip
     """An entry of the column `labels`."""

@@ -12,7 +12,6 @@ from sightline.catalog.annotations import (
     clean,
     counted,
     extra,
-    joined,
     label_of,
     read_object,
     records,
@@ -22,7 +21,7 @@ from sightline.catalog.annotations import (
 from sightline.catalog.coco_card import COCO
 from sightline.catalog.zips import images_in, place_of, texts_in
 from sightline.errors import DataError
-from sightline.formats.listing import SPLIT_ORDER, Attributes, Format, Listing, split_of
+from sightline.formats.listing import SPLIT_ORDER, Attributes, Format, Listing, joined, split_of
 
 MIN_SIDE = 16.0
 """Boxes with a shorter side are no sample of their own: of a few pixels nobody tells what they show."""

@@ -11,8 +11,9 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from sightline.catalog.imagenet_names import as_imagenet
+from sightline.catalog.imagenet_names import as_imagenet, named
 from sightline.catalog.label_data import IMAGENET_1K, listed, val_labels
+from sightline.catalog.wordnet import are_wnids
 from sightline.formats.listing import Listing
 
 _IN_WNID = re.compile(r"(?:.*/)?(n\d{8})/([^/]+)")
@@ -40,18 +41,29 @@ CORRUPTIONS = frozenset([
 """The corruptions of ImageNet-C: 15 of the benchmark and 4 more."""
 
 
+def may_be_published(first: Listing) -> bool:
+    """Whether the first samples of a source, with all its class ids, may be of a dataset that `as_published` knows.
+
+    To know it the names of all samples are needed.
+    """
+    if not first.keys:
+        return False
+    paths, ids = _paths_of(first), set(first.class_ids)
+    if _NUMBERED.fullmatch(paths[0]):
+        return len(ids) == len(listed(IMAGENET_1K))
+    if _CORRUPTED.fullmatch(paths[0]):
+        return True
+    if not ids or not are_wnids(ids):
+        return named(first.keys[0]) is not None
+    parts = [set(listed(name)) for name in (IMAGENET_1K, "imagenet_r", "imagenet_a")]
+    return ids in parts or (len(ids) > len(parts[0]) and _OF_21K.fullmatch(paths[0]) is not None)
+
+
 def as_published(listing: Listing) -> Listing:
     """The listing as the published dataset that its names show, or as it is where they show none."""
     if listing.dataset is not None or not listing.keys:
         return listing
-    # A source may be a folder inside the dataset: what its path ends in is part of the names. An archive's members say
-    # more than keys, which leave out a lone folder around everything.
-    above = "/".join(next(iter(listing.roots.values()), "").rstrip("/").split("/")[-3:])
-    container, members = listing.images.get("container"), listing.images.get("member")
-    kind = container[0] if isinstance(container, list) else container
-    is_archive = isinstance(members, list) and kind in ARCHIVES
-    names: Sequence[str] = members if isinstance(members, list) and is_archive else listing.keys
-    paths = _Paths(above, names)
+    paths = _paths_of(listing)
     known: tuple[tuple[re.Pattern[str], Callable[[Listing, _Paths], Listing | None]], ...] = (
         (_NUMBERED, _v2), (_CORRUPTED, _corrupted), (_IN_WNID, _in_wnids), (_OF_21K, _of_21k),
     )  # fmt: skip
@@ -59,6 +71,18 @@ def as_published(listing: Listing) -> Listing:
         if pattern.fullmatch(paths[0]) and (found := recognised(listing, paths)):
             return found
     return as_imagenet(listing) or listing
+
+
+def _paths_of(listing: Listing) -> _Paths:
+    """Names of a listing's files with what is above the source in front."""
+    # A source may be a folder inside the dataset: what its path ends in is part of the names. An archive's members say
+    # more than keys, which leave out a lone folder around everything.
+    above = "/".join(next(iter(listing.roots.values()), "").rstrip("/").split("/")[-3:])
+    container, members = listing.images.get("container"), listing.images.get("member")
+    kind = container[0] if isinstance(container, list) else container
+    is_archive = isinstance(members, list) and kind in ARCHIVES
+    names: Sequence[str] = members if isinstance(members, list) and is_archive else listing.keys
+    return _Paths(above, names)
 
 
 class _Paths:

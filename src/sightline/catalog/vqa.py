@@ -14,7 +14,6 @@ from sightline.catalog.annotations import (
     clean,
     counted,
     extra,
-    joined,
     label_of,
     read_json,
     read_object,
@@ -25,7 +24,7 @@ from sightline.catalog.card import Card, PublishedFile
 from sightline.catalog.vqa_answers import LEAST, normalised, scores, vocabulary
 from sightline.catalog.zips import images_in, place_of, texts_in
 from sightline.errors import DataError
-from sightline.formats.listing import SPLIT_ORDER, Attributes, Format, Listing, split_of
+from sightline.formats.listing import SPLIT_ORDER, Attributes, Format, Listing, joined, split_of
 
 QUESTIONS = {"question_id": int, "image_id": int, "question": str}
 ANSWERS = {"question_id": int, "answers": list, "multiple_choice_answer": str, "answer_type": str}

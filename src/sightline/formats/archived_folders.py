@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby, islice
+from operator import itemgetter
 from pathlib import Path
+from typing import cast
 
-from sightline.errors import DataError
+from sightline.errors import DataError, DecodeError
+from sightline.formats.archive_outline import Outline, TooDeepError
 from sightline.formats.class_tree import (
     IMAGE_SUFFIXES,
     Tree,
+    TreeReading,
+    begins_like_an_image,
     is_hidden,
-    samples_of,
     suffix_of,
     top_folders,
 )
-from sightline.formats.listing import Listing, split_of
+from sightline.formats.listing import BLOCK, Listing, split_of
+from sightline.formats.member_order import Member, MemberOrder
 from sightline.formats.members import Members
-from sightline.formats.records import split_in
+from sightline.images.containers import PartialContainer, Reference, opened
+from sightline.images.ranges import Ranges
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,8 +34,8 @@ class Archive:
 
     file: str
     """POSIX path below the root of the source."""
-    members: Members
-    """Under their tidied names."""
+    pieces: Callable[[], Iterator[Members]]
+    """Its members under their tidied names, some at a time, in the archive's order."""
 
 
 def archives_in(folder: Path, suffix: str | tuple[str, ...]) -> list[Path]:
@@ -61,122 +68,63 @@ def _entries(folder: Path, suffix: str | tuple[str, ...]) -> tuple[list[Path], l
     return sorted(files, key=os.fsencode), sorted(folders, key=os.fsencode)
 
 
-def listing_of(source: Path, root: Path, archives: Sequence[Archive], suffix: str) -> Listing:
-    """Samples of class folders in archives below `root`. Raises DataError as for the tree on a disk.
+def blocks_of(source: Path, root: Path, archives: Sequence[Archive], suffix: str) -> Iterator[Listing]:
+    """Samples of class folders in archives below `root`, in blocks. Raises DataError as for the tree on a disk.
 
     A lone folder around everything is left out of the keys, as a person would step into it.
     """
     is_alone = source.is_file()
-    prefixes = [""] if is_alone else [_prefix(archive, suffix) for archive in archives]
-    places, notes = _places(source, archives, prefixes)
-    folders = [p + f for p, a in zip(prefixes, archives, strict=True) for f in a.members.folders]
-    tree, wrapper = _unwrapped(_tree(places, folders, str(source)))
-    found = samples_of(tree, f"{source}/{wrapper}".rstrip("/") if wrapper else str(source))
-    at = [places[wrapper + key] for key in found.keys] if wrapper else [places[key] for key in found.keys]
-    members = [a.members for a in archives]
-    files = [a.file for a in archives]
-    containers = {m.containers if isinstance(m.containers, str) else "" for m in members}
-    reasons = any(m.reasons for m in members)
-    own = [note for m in members for note in m.notes]
-    return Listing(
-        layout="class folders", name=source.name.removesuffix(suffix) if is_alone else source.resolve().name,
-        roots={"source": str(root.resolve())}, keys=found.keys, splits=found.splits, labels=found.labels,
-        images={
-            "root": "source", "path": files[0] if len(files) == 1 else [files[a] for a, _ in at],
-            "container": containers.pop() if len(containers) == 1 and "" not in containers
-            else [members[a].container(i) for a, i in at],
-            "member": [members[a].names[i] for a, i in at], "offset": [members[a].offsets[i] for a, i in at],
-            "length": [members[a].lengths[i] for a, i in at],
-        },
-        class_ids=found.class_ids, reasons=[members[a].reasons.get(i) for a, i in at] if reasons else None,
-        notes=(*([f"samples lie below {wrapper}"] if wrapper else []), *notes, *dict.fromkeys(own), *found.notes),
-    )  # fmt: skip
+    with MemberOrder() as members:
+        outlines = [_outline(a, archive, members) for a, archive in enumerate(archives)]
+        prefixes = ["" if is_alone else o.prefix(a.file, suffix) for a, o in zip(archives, outlines, strict=True)]
+        tree, wrapper = _unwrapped(_tree(prefixes, outlines, str(source)))
+        kept, beginnings = _Kept(source, archives), _Beginnings([root / archive.file for archive in archives])
+        place = f"{source}/{wrapper}".rstrip("/") if wrapper else str(source)
+        reading = TreeReading(tree, place, beginnings.is_image)
+        around = [f"samples lie below {wrapper}"] if wrapper else []
+        block = _Block([archive.file for archive in archives], prefixes)
+        whole = Listing(
+            layout="class folders", name=source.name.removesuffix(suffix) if is_alone else source.resolve().name,
+            roots={"source": str(root.resolve())}, keys=[], splits=[], labels=[], images={},
+            class_ids=reading.class_ids,
+        )  # fmt: skip
+        for folder, found in groupby(_seen(kept.of(members.in_order(prefixes)), tree, wrapper), itemgetter(0)):
+            while rows := [(name, member) for _, name, member in islice(found, BLOCK)]:
+                beginnings.members = {f"{folder}/{name}": member for name, member in rows}
+                taken = reading.take(folder, [name for name, _ in rows])
+                if taken[0] and len(block.keys) >= BLOCK:
+                    yield block.listing(whole)
+                    block = _Block(block.files, prefixes)
+                block.add([beginnings.members[key] for key in taken[0]], *taken)
+        if not block.keys:
+            raise DataError(reading.nothing_found())
+        own = dict.fromkeys(note for outline in outlines for note in outline.notes)
+        yield replace(block.listing(whole), notes=(*around, *kept.notes(), *own, *reading.notes()))
 
 
-def _prefix(archive: Archive, suffix: str) -> str:
-    """What stands before the names of one archive among several: its folder on disk, and its own name where that tells.
-
-    `train.tar` is the folder train, and `cat.tar` with nothing but images the folder cat. Archives of other names that
-    hold folders are parts of one tree.
-    """
-    above, _, name = archive.file.rpartition("/")
-    above = f"{above}/" if above else ""
-    stem = name[: -len(suffix)] if name.lower().endswith(suffix) else name
-    tops = {n.partition("/")[0] for n in (*archive.members.names, *archive.members.folders) if not is_hidden(n)}
-    if tops == {stem}:
-        return above
-    is_flat = any("/" not in n and suffix_of(n) in IMAGE_SUFFIXES for n in archive.members.names)
-    split = stem if split_of(stem) else split_in(stem)
-    if split is not None and not above and (is_flat or not any(split_of(t) for t in tops)):
-        return f"{split}/"
-    return f"{above}{stem}/" if is_flat else above
-
-
-Places = dict[str, tuple[int, int]]
-"""Full name → archive, and position among its members."""
-
-
-def _places(source: Path, archives: Sequence[Archive], prefixes: Sequence[str]) -> tuple[Places, list[str]]:
-    places: Places = {}
-    num_replaced = 0
-    for a, (archive, prefix) in enumerate(zip(archives, prefixes, strict=True)):
-        before = len(places)
-        names = archive.members.names
-        places.update((prefix + name, (a, i)) for i, name in enumerate(names))
-        if len(places) < before + len(names):
-            num_replaced += _num_repeated(source, archives, prefixes, a)
-    notes = [f"{num_replaced} files occur more than once in their archive: the last is taken"] if num_replaced else []
-    return places, notes
-
-
-def _num_repeated(source: Path, archives: Sequence[Archive], prefixes: Sequence[str], a: int) -> int:
-    """Names that the archive at position `a` has more than once. Raises DataError where that is a mistake.
-
-    A tar that was added to holds the newer file behind the older, and unpacking keeps the newer one. A zip, or two
-    archives, have no such order.
-    """
-    members = archives[a].members
-    former = {p + n for archive, p in zip(archives[:a], prefixes, strict=False) for n in archive.members.names}
-    seen: set[str] = set()
-    num_repeated = 0
-    for i, name in enumerate(members.names):
-        full = prefixes[a] + name
-        if full in former:
-            raise DataError(f"{source}: {archives[a].file} and another archive beside it both hold {full!r}. Remove "
-                            "one.")  # fmt: skip
-        if full in seen and not members.container(i).startswith("tar"):
-            raise DataError(f"{archives[a].file} holds {name!r} twice, and nothing says which is meant. Make the "
-                            "archive anew.")  # fmt: skip
-        num_repeated += full in seen
-        seen.add(full)
-    return num_repeated
-
-
-def _tree(places: Places, folders: Sequence[str], source: str) -> dict[str, list[str]]:
-    """Folders and the files in them, hidden ones left out."""
-    tree: dict[str, list[str]] = {"": []}
-    hidden: dict[str, bool] = {"": False}
-
-    def enter(folder: str) -> bool:
-        """Whether a folder is seen; it and those above it are then part of the tree."""
-        if folder not in hidden:
-            above, _, name = folder.rpartition("/")
-            hidden[folder] = not enter(above) or is_hidden(name)
-            if not hidden[folder]:
-                tree[folder] = []
-        return not hidden[folder]
-
+def _outline(number: int, archive: Archive, members: MemberOrder) -> Outline:
+    outline = Outline()
     try:
-        for folder in folders:
-            enter(folder)
-        for full in places:
-            folder, _, name = full.rpartition("/")
-            if (folder in tree or enter(folder)) and not is_hidden(name):
-                tree[folder].append(name)
-    except RecursionError:
-        raise DataError(f"{source} has folders a thousand deep; that is no dataset.") from None
-    for files in tree.values():
-        files.sort()
+        for piece in archive.pieces():
+            members.add(number, piece)
+            outline.add(piece)
+    except TooDeepError:
+        raise DataError(f"{archive.file} has folders a thousand deep; that is no dataset.") from None
+    return outline
+
+
+def _tree(prefixes: Sequence[str], outlines: Sequence[Outline], source: str) -> dict[str, list[str]]:
+    """Folders, hidden ones left out, and some of the files in them."""
+    tree: dict[str, list[str]] = {"": []}
+    for prefix, outline in zip(prefixes, outlines, strict=True):
+        for below, files in outline.files.items():
+            folder = (prefix + below).rstrip("/")
+            if any(is_hidden(part) for part in folder.split("/")):
+                continue
+            tree.setdefault(folder, []).extend(files)
+            while folder:
+                folder = folder.rpartition("/")[0]
+                tree.setdefault(folder, [])
     return tree
 
 
@@ -192,3 +140,110 @@ def _unwrapped(tree: Tree) -> tuple[Tree, str]:
         wrapper += prefix
         inner = {f[len(prefix) :]: files for f, files in tree.items() if f.startswith(prefix)}
         tree = {"": tree[tops[0]], **inner}
+
+
+class _Kept:
+    """Of members with one name, the one that unpacking would leave."""
+
+    def __init__(self, source: Path, archives: Sequence[Archive]) -> None:
+        self._source, self._archives = source, archives
+        self._num_replaced = 0
+
+    def of(self, members: Iterable[Member]) -> Iterator[Member]:
+        """Members of different names. Raises DataError where nothing says which of two is meant.
+
+        A tar that was added to holds the newer file behind the older, and unpacking keeps the newer one. A zip, or two
+        archives, have no such order.
+        """
+        held: Member | None = None
+        for member in members:
+            if held is not None and held.full == member.full:
+                self._replace(held, member)
+            elif held is not None:
+                yield held
+            held = member
+        if held is not None:
+            yield held
+
+    def _replace(self, older: Member, newer: Member) -> None:
+        name, file = newer.full.decode(errors="replace"), self._archives[newer.archive].file
+        if older.archive != newer.archive:
+            raise DataError(f"{self._source}: {file} and another archive beside it both hold {name!r}. Remove one.")
+        if not newer.container.startswith("tar"):
+            raise DataError(f"{file} holds {name!r} twice, and nothing says which is meant. Make the archive anew.")
+        self._num_replaced += 1
+
+    def notes(self) -> tuple[str, ...]:
+        """What was kept without being told."""
+        n = self._num_replaced
+        return (f"{n} files occur more than once in their archive: the last is taken",) if n else ()
+
+
+def _seen(members: Iterable[Member], tree: Tree, wrapper: str) -> Iterator[tuple[str, str, Member]]:
+    """Folder and name below the wrapper of each member that is not hidden."""
+    start = len(wrapper)
+    for member in members:
+        full = member.full.decode("utf-8", "surrogateescape")
+        if start and not full.startswith(wrapper):
+            continue
+        folder, _, name = full[start:].rpartition("/")
+        if folder in tree and not is_hidden(name):
+            yield folder, name, member
+
+
+class _Beginnings:
+    """First bytes of members, by the keys that they have at the moment."""
+
+    def __init__(self, files: Sequence[Path]) -> None:
+        self.members: Mapping[str, Member] = {}
+        self._files, self._ranges = files, Ranges()
+
+    def is_image(self, key: str) -> bool:
+        """Whether the member is an image whatever its name says."""
+        member = self.members[key]
+        if member.offset is None or member.length is None:
+            return False
+        file, start, stop = str(self._files[member.archive]), member.offset, member.offset + member.length
+        container = opened(member.container)
+        try:
+            if container is None:
+                return begins_like_an_image(self._ranges.read(file, start, min(start + 16, stop)))
+            place = Reference(file, key, member.offset, member.length, None, None, None, None)
+            return begins_like_an_image(cast("PartialContainer", container).head(place, 16)[:16])
+        except (DecodeError, OSError):
+            return False
+
+
+class _Block:
+    """Samples for one listing."""
+
+    def __init__(self, files: Sequence[str], prefixes: Sequence[str]) -> None:
+        self.files, self._starts = files, [len(prefix.encode()) for prefix in prefixes]
+        self.keys: list[str] = []
+        self._splits: list[str | None] = []
+        self._labels: list[str | None] = []
+        self._members: list[Member] = []
+
+    def add(self, members: Sequence[Member], keys: Sequence[str], split: str | None, label: str | None) -> None:
+        """Take members, under keys and with what their folder says."""
+        self._members += members
+        self.keys += keys
+        self._splits += [split] * len(keys)
+        self._labels += [label] * len(keys)
+
+    def listing(self, whole: Listing) -> Listing:
+        """The samples taken so far."""
+        members = self._members
+        containers = {member.container for member in members}
+        has_reasons = any(member.reason for member in members)
+        return replace(
+            whole, keys=self.keys, splits=self._splits, labels=self._labels,
+            images={
+                "root": "source",
+                "path": self.files[0] if len(self.files) == 1 else [self.files[m.archive] for m in members],
+                "container": containers.pop() if len(containers) == 1 else [m.container for m in members],
+                "member": [m.full[self._starts[m.archive] :].decode("utf-8", "surrogateescape") for m in members],
+                "offset": [m.offset for m in members], "length": [m.length for m in members],
+            },
+            reasons=[m.reason for m in members] if has_reasons else None,
+        )  # fmt: skip

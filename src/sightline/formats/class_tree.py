@@ -5,13 +5,15 @@ The tree may lie on a disk or in an archive; the rules are the same for both, an
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from bisect import bisect_left
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import repeat
 
-from sightline.errors import DataError
+from sightline.errors import DataError, DecodeError
 from sightline.formats.listing import split_of
+from sightline.images.decoding import codec_of
 
 IMAGE_SUFFIXES = frozenset([
     ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".jp2", ".j2k", ".ppm", ".pgm",
@@ -24,6 +26,9 @@ NOT_IMAGES = frozenset([
     ".py", ".npy", ".npz", ".mat", ".parquet", ".pdf", ".db", ".ini", ".zip", ".tar", ".gz", ".tgz", ".sha256", ".md5",
 ])  # fmt: skip
 """Names of files that live beside images and are none: counted, not taken for samples."""
+
+UNMISTAKABLE = frozenset(["jpeg", "png", "gif", "tiff", "webp", "jp2"])
+"""Codecs with first bytes that no text has."""
 
 Tree = Mapping[str, Sequence[str]]
 """Folder, as a POSIX path below the source ("" is the source itself) → names of the files in it. Every folder is a key,
@@ -48,9 +53,35 @@ def is_hidden(name: str) -> bool:
     return name.startswith((".", "__MACOSX")) or name == "Thumbs.db"
 
 
+def begins_like_an_image(head: bytes) -> bool:
+    """Whether a file with these first 16 bytes is an image whatever its name says: `photo.txt` may be a JPEG."""
+    try:
+        return codec_of(head) in UNMISTAKABLE
+    except DecodeError:
+        return False
+
+
+def shown(names: list[str]) -> list[str]:
+    """Sorted names without the hidden ones; looked up, because a folder may hold a million."""
+    for first, behind in ((".", "/"), ("Thumbs.db", "Thumbs.db\0"), ("__MACOSX", "__MACOSY")):
+        start, stop = bisect_left(names, first), bisect_left(names, behind)
+        if start < stop:
+            names = names[:start] + names[stop:]
+    return names
+
+
 def suffix_of(name: str) -> str:
     """The last suffix of a file's name, in small letters, with its dot; without a dot something that is no suffix."""
     return name[name.rfind(".") :].lower()
+
+
+def suffixes_of(names: Sequence[str]) -> set[str]:
+    """The last suffixes of some names, as `suffix_of` tells them."""
+    if not names:
+        return set()
+    usual = names[0][names[0].rfind(".") :]
+    # 30 ns a name instead of 250 where all are alike, as they mostly are.
+    return {usual.lower()} if all(map(str.endswith, names, repeat(usual))) else set(map(suffix_of, names))
 
 
 def top_folders(tree: Tree) -> list[str]:
@@ -77,127 +108,164 @@ def split_folders(tree: Tree, source: str) -> dict[str, str]:
     return splits if any(top in deep for top in splits.values()) else {}
 
 
+Piece = tuple[str, Sequence[str]]
+"""A folder and some of its files, in byte order; all keys of a piece lie before those of the next."""
+
+
+def pieces_of(tree: Tree) -> Iterator[Piece]:
+    """The files of a tree, byte-wise by path."""
+    below: dict[str, list[str]] = defaultdict(list)
+    for folder in tree:
+        if folder:
+            above, _, name = folder.rpartition("/")
+            below[above].append(name)
+    waiting: list[Piece | str] = [""]
+    while waiting:  # no recursion: an archive may claim a thousand levels
+        item = waiting.pop()
+        if isinstance(item, str):
+            waiting += reversed(list(in_order(item, sorted(tree[item]), below[item])))
+        else:
+            yield item
+
+
+def in_order(folder: str, files: Sequence[str], folders: Sequence[str]) -> Iterator[Piece | str]:
+    """What a folder holds, byte-wise by path: its sorted files in pieces, and between them the folders inside it."""
+    start = 0
+    for name in sorted(f"{folder}/" for folder in folders):
+        stop = bisect_left(files, name, start)
+        if stop > start:
+            yield folder, files[start:stop]
+        start = stop
+        yield f"{folder}/{name[:-1]}" if folder else name[:-1]
+    if start < len(files) or not folders:
+        yield folder, files[start:]
+
+
 def samples_of(tree: Tree, source: str) -> TreeSamples:
     """The samples of a tree. Raises DataError when it has no class folders, or images where they have no class.
 
     `source` names the tree in messages.
     """
-    split_of_top = {top: split for split, top in split_folders(tree, source).items()}
-    reading = _Reading(tree, source, split_of_top)
-    for folder in sorted(tree, key=lambda f: f"{f}/"):
-        reading.take(folder)
-    keys, splits, labels = _sorted(reading)
+    reading = TreeReading(tree, source)
+    keys: list[str] = []
+    splits: list[str | None] = []
+    labels: list[str | None] = []
+    for piece in pieces_of(tree):
+        taken, split, label = reading.take(*piece)
+        keys += taken
+        splits += [split] * len(taken)
+        labels += [label] * len(taken)
     if not keys:
-        raise DataError(_nothing_found(source, tree, reading.class_ids))
-    _refuse_unreadable_names(source, keys)
-    return TreeSamples(
-        keys=keys, splits=splits, labels=labels, class_ids=tuple(sorted(reading.class_ids)), notes=reading.notes()
-    )
+        raise DataError(reading.nothing_found())
+    return TreeSamples(keys=keys, splits=splits, labels=labels, class_ids=reading.class_ids, notes=reading.notes())
 
 
-class _Reading:
-    """Folders of a tree, one after the other."""
+class TreeReading:
+    """Which files of a tree are samples, told piece by piece.
 
-    def __init__(self, tree: Tree, source: str, split_of_top: Mapping[str, str]) -> None:
-        self.tree, self.source, self.split_of_top = tree, source, split_of_top
-        self.keys: list[str] = []
-        self.runs: list[tuple[int, str | None, str | None]] = []
-        """How many keys have the same split and label."""
-        self.class_ids: set[str] = set()
-        self.ignored: Counter[str] = Counter()
-        self._deep = {folder.split("/", 1)[0] for folder in tree if "/" in folder}
+    Of `outline` the folders are looked at, and the files of the source itself and of the folders for splits. `is_image`
+    is asked by key about files whose names say that they are none.
+    """
 
-    def take(self, folder: str) -> None:
-        """Add the samples of a folder, not of those below it."""
-        parts = folder.split("/", 2)
+    def __init__(self, outline: Tree, source: str, is_image: Callable[[str], bool] = lambda key: False) -> None:
+        self.source, self._is_image = source, is_image
+        self.split_of_top = {top: split for split, top in split_folders(outline, source).items()}
+        self._tops = top_folders(outline)
+        self._deep = {folder.split("/", 1)[0] for folder in outline if "/" in folder}
+        self._found: set[str] = set()
+        self._ignored: Counter[str] = Counter()
+        self._unlabelled: int | None = None
+        self._num_beside = 0
+        if self.split_of_top:
+            inside = [f.split("/", 2) for f in outline if "/" in f]
+            classes = {parts[1] for parts in inside if parts[0] in self.split_of_top}
+        else:
+            classes = set(self._tops)
+        self.class_ids = tuple(sorted(classes))
+        """Classes in byte order, those without a sample included."""
+
+    @property
+    def folders(self) -> list[str]:
+        """Top folders that samples lie in, in the order of their paths."""
+        return sorted(self.split_of_top or self._tops, key=lambda name: f"{name}/")
+
+    def take(self, folder: str, names: Sequence[str]) -> tuple[list[str], str | None, str | None]:
+        """Keys of the samples among some files of a folder, and their split and label."""
+        top, *below = folder.split("/", 2)
         if not folder:
-            if len(self.tree) > 1:
-                self._refuse_images(folder, "beside the split folders" if self.split_of_top else
+            self._num_beside += sum(suffix_of(name) in IMAGE_SUFFIXES for name in names)
+            if self._tops:
+                self._refuse_images(folder, names, "beside the split folders" if self.split_of_top else
                                     "beside the class folders")  # fmt: skip
         elif not self.split_of_top:
-            self._take(folder, None, parts[0])
-        elif (split := self.split_of_top.get(parts[0])) is None:
-            return
-        elif len(parts) > 1:
-            self._take(folder, split, parts[1])
+            return self._samples(folder, names, top), None, top
+        elif (split := self.split_of_top.get(top)) is None:
+            pass
+        elif below:
+            return self._samples(folder, names, below[0]), split, below[0]
         elif split == "test" and folder not in self._deep:
-            self._take(folder, split, None)
+            keys = self._samples(folder, names)
+            self._unlabelled = (self._unlabelled or 0) + len(keys)
+            return keys, split, None
         else:
-            self._refuse_images(folder, "beside its class folders")
+            self._refuse_images(folder, names, "beside its class folders")
+        return [], None, None
 
-    def _take(self, folder: str, split: str | None, label: str | None) -> None:
-        if label is not None:
-            self.class_ids.add(label)
-        files = self.tree[folder]
-        keys = [f"{folder}/{name}" for name in files if suffix_of(name) not in NOT_IMAGES]
-        if len(keys) < len(files):
-            self.ignored.update(suffix for name in files if (suffix := suffix_of(name)) in NOT_IMAGES)
-        self.keys += keys
-        self.runs.append((len(keys), split, label))
+    def _samples(self, folder: str, names: Sequence[str], label: str | None = None) -> list[str]:
+        keys = [f"{folder}/{name}" for name in names]
+        if not suffixes_of(names).isdisjoint(NOT_IMAGES):
+            odd = {key for key in keys if suffix_of(key) in NOT_IMAGES and not self._is_image(key)}
+            self._ignored.update(map(suffix_of, odd))
+            keys = [key for key in keys if key not in odd]
+        _refuse_unreadable_names(self.source, keys)
+        if keys and label is not None:
+            self._found.add(label)
+        return keys
 
-    def _refuse_images(self, folder: str, where: str) -> None:
+    def _refuse_images(self, folder: str, names: Sequence[str], where: str) -> None:
         """Raise DataError for image files in a place that gives them no class; count the other files as ignored."""
-        images = [name for name in self.tree[folder] if suffix_of(name) in IMAGE_SUFFIXES]
+        images = [name for name in names if suffix_of(name) in IMAGE_SUFFIXES]
         if images:
             place = f"{self.source}/{folder}" if folder else self.source
             raise DataError(
-                f"{place} has {len(images)} image files {where} ({images[0]}): they have no class. Move them into a "
-                "class folder, or out of this folder."
+                f"{place} has image files {where}, such as {images[0]}: they have no class. Move them into a class "
+                "folder, or out of this folder."
             )
-        self.ignored.update(suffix_of(name) if "." in name else name for name in self.tree[folder])
+        self._ignored.update(suffix_of(name) if "." in name else name for name in names)
 
     def notes(self) -> tuple[str, ...]:
-        """What was taken or left without being told."""
+        """What was taken or left without being told, once all pieces have been taken."""
         notes = []
-        for n, split, label in self.runs:
-            if split == "test" and label is None:
-                notes.append(f"{self._top('test')} has no class folders: {n} unlabelled samples")
-        left = [top for top in top_folders(self.tree) if self.split_of_top and top not in self.split_of_top]
+        if self._unlabelled is not None:
+            top = next(top for top, split in self.split_of_top.items() if split == "test")
+            notes.append(f"{top} has no class folders: {self._unlabelled} unlabelled samples")
+        left = [top for top in self._tops if self.split_of_top and top not in self.split_of_top]
         if left:
             splits = ", ".join(sorted(self.split_of_top.values()))
             notes.append(f"not read beside {splits}: {', '.join(left[:3])}")
-        empty = sorted(self.class_ids - {label for n, _, label in self.runs if n and label is not None})
+        empty = [label for label in self.class_ids if label not in self._found]
         if empty:
             notes.append(f"{len(empty)} class folders without images, kept as classes: {', '.join(empty[:3])}")
-        if self.ignored:
-            kinds = ", ".join(sorted(self.ignored)[:4])
-            notes.append(f"{self.ignored.total()} files that are no images ignored ({kinds})")
+        if self._ignored:
+            kinds = ", ".join(sorted(self._ignored)[:4])
+            notes.append(f"{self._ignored.total()} files that are no images ignored ({kinds})")
         return tuple(notes)
 
-    def _top(self, split: str) -> str:
-        return next(top for top, s in self.split_of_top.items() if s == split)
-
-
-def _sorted(reading: _Reading) -> tuple[list[str], list[str | None], list[str | None]]:
-    """Keys, splits and labels, byte-wise by key: UTF-8 sorts as its code points do."""
-    keys = reading.keys
-    splits = list(_spread((n, split) for n, split, _ in reading.runs))
-    labels = list(_spread((n, label) for n, _, label in reading.runs))
-    if all(a <= b for a, b in pairwise(keys)):
-        return keys, splits, labels
-    order = sorted(range(len(keys)), key=keys.__getitem__)
-    return [keys[i] for i in order], [splits[i] for i in order], [labels[i] for i in order]
-
-
-def _spread(runs: Iterator[tuple[int, str | None]]) -> Iterator[str | None]:
-    for n, value in runs:
-        yield from [value] * n
-
-
-def _nothing_found(source: str, tree: Tree, class_ids: set[str]) -> str:
-    images = [name for name in tree.get("", ()) if suffix_of(name) in IMAGE_SUFFIXES]
-    if images and not class_ids:
+    def nothing_found(self) -> str:
+        """The message for a tree without samples."""
+        if self._num_beside and not self.class_ids:
+            return (
+                f"{self.source} holds {self._num_beside} images and no class folders, so nothing says what they show. "
+                "Make one folder for each class (cat/…, dog/…), or a CSV with the columns path and label."
+            )
+        if self.class_ids:
+            some = ", ".join(self.class_ids[:3])
+            return f"{self.source} has {len(self.class_ids)} class folders ({some}) and no images in them."
         return (
-            f"{source} holds {len(images)} images and no class folders, so nothing says what they show. Make one "
-            "folder for each class (cat/…, dog/…), or a CSV with the columns path and label."
+            f"{self.source} holds no images. Wanted: one folder for each class, or train, val and test folders with "
+            "such folders inside; MNIST's IDX files; Parquet files with images; or a CSV with the columns path and "
+            "label."
         )
-    if class_ids:
-        some = ", ".join(sorted(class_ids)[:3])
-        return f"{source} has {len(class_ids)} class folders ({some}) and no images in them."
-    return (
-        f"{source} holds no images. Wanted: one folder for each class, or train, val and test folders with such "
-        "folders inside; MNIST's IDX files; Parquet files with images; or a CSV with the columns path and label."
-    )
 
 
 def _refuse_unreadable_names(source: str, keys: list[str]) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sightline.errors import DataError, DecodeError
-from sightline.formats.class_tree import suffix_of
+from sightline.formats.class_tree import suffix_of, suffixes_of
 from sightline.formats.frames import Frames
 from sightline.formats.headers import FIELDS, read_headers
 from sightline.formats.listing import Listing
@@ -73,6 +73,8 @@ def _looked_into(listing: Listing, layout: str) -> list[Frames | None]:
         return found
     paths, roots = listing.images["path"], {a: resolve_root(address) for a, address in listing.roots.items()}
     alias = listing.images["root"]
+    if suffixes_of(paths) <= PLAIN:
+        return found
     doubtful = [i for i, path in enumerate(paths) if suffix_of(path) not in PLAIN]
     files = [roots[alias if isinstance(alias, str) else alias[i]] / paths[i] for i in doubtful]
     with ThreadPoolExecutor(min(16, 4 * (os.cpu_count() or 1))) as pool, progress("frames", len(files)) as advance:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+import sys
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +16,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sightline.errors import DecodeError
+from sightline.formats.first_bytes import FIRST_BYTES, FLAGS
 from sightline.formats.listing import Listing
+from sightline.formats.looking import PER_REQUEST, Lookers, Looks
 from sightline.images import Header, ImageReader, resolve_root, sniff
 from sightline.images.containers import CONTAINERS
-from sightline.images.decoding import jpeg_header
+from sightline.images.decoding import header_of_jpeg, jpeg_header
 from sightline.images.ranges import Ranges
 from sightline.images.reading import HEAD_BYTES
 from sightline.progress import progress
@@ -26,8 +31,8 @@ FIELDS = ("codec", "width", "height", "mode", "bits", "exif_orientation")
 
 BLOCK = 256
 """Images that one thread looks at before it takes others."""
-FIRST_BYTES = 4096
-"""What is read first: it holds the header of a plain JPEG, and is one page of the disk's cache."""
+MANY = 4096
+"""Files from which on processes are started: they are there after 15 ms, in which threads read 600 headers."""
 
 Result = Header | str
 """A header, or the reason why there is none."""
@@ -35,18 +40,77 @@ Result = Header | str
 
 def read_headers(listing: Listing) -> list[Result]:
     """Header of each image in the listing's order, or why it cannot be read."""
-    n = len(listing.keys)
-    results: list[Result] = [""] * n
-    # Threads: opening files waits for the disk, and the system's part of it runs beside Python's.
-    with ThreadPoolExecutor(min(16, 4 * (os.cpu_count() or 1))) as pool, progress("headers", n) as advance:
-        for window in _windows(_work(listing), 64):
-            for positions, found in pool.map(lambda w: (w[0], w[1]()), window):
-                if isinstance(positions, range):
-                    results[positions.start : positions.stop] = found
-                else:
-                    for i, result in zip(positions, found, strict=True):
-                        results[i] = result
-                advance(len(found))
+    return next(found for _, found in with_headers([listing], len(listing.keys)))
+
+
+def with_headers(listings: Iterable[Listing], total: int = 0) -> Iterator[tuple[Listing, list[Result]]]:
+    """Each of a source's listings with the headers of its images; the next ones are taken while headers are read.
+
+    `total` is how many images there are, 0 where nobody knows.
+    """
+    rest = iter(listings)
+    first = next(rest, None)
+    if first is None:
+        return
+    every = chain([first], rest)
+    with ThreadPoolExecutor(min(16, 4 * (os.cpu_count() or 1))) as pool, progress("headers", total) as advance:
+        if _are_files(first) and len(first.keys) >= MANY and sys.executable:
+            yield from _by_processes(every, pool, advance)
+            return
+        for listing in every:
+            yield listing, _by_threads(listing, pool, advance)
+
+
+def _by_threads(listing: Listing, pool: ThreadPoolExecutor, advance: Callable[[int], None]) -> list[Result]:
+    results: list[Result] = [""] * len(listing.keys)
+    for window in _windows(_work(listing), 64):
+        for positions, found in pool.map(lambda w: (w[0], w[1]()), window):
+            if isinstance(positions, range):
+                results[positions.start : positions.stop] = found
+            else:
+                for i, result in zip(positions, found, strict=True):
+                    results[i] = result
+            advance(len(found))
+    return results
+
+
+def _by_processes(
+    listings: Iterable[Listing], pool: ThreadPoolExecutor, advance: Callable[[int], None]
+) -> Iterator[tuple[Listing, list[Result]]]:
+    """Files: what is a plain JPEG other processes tell, the rest is for the threads of this one."""
+    begun: deque[tuple[Listing, list[Result]]] = deque()
+    asked: deque[tuple[str, Sequence[str]]] = deque()
+
+    def requests() -> Iterator[tuple[str, Sequence[str]]]:
+        for listing in listings:
+            begun.append((listing, []))
+            for start in range(0, len(listing.keys), PER_REQUEST):
+                prefix, paths = _places(listing, range(start, min(start + PER_REQUEST, len(listing.keys))))
+                asked.append((prefix, paths))
+                yield prefix, paths if _have_no_nul(paths) else ["" for _ in paths]
+
+    with Lookers() as lookers:
+        for looks in lookers.looks(requests()):
+            while len(begun[0][1]) == len(begun[0][0].keys):
+                yield begun.popleft()
+            prefix, paths = asked.popleft()
+            begun[0][1].extend(_completed(looks, prefix, paths, pool))
+            advance(len(paths))
+    yield from begun
+
+
+def _have_no_nul(paths: Sequence[str]) -> bool:
+    return "\0".join(paths).count("\0") == len(paths) - 1
+
+
+def _completed(looks: Looks, prefix: str, paths: Sequence[str], pool: ThreadPoolExecutor) -> list[Result]:
+    """Headers of the plain JPEGs that were seen, and of the other files what a whole decoder says."""
+    sizes = zip(looks.kinds, looks.widths.tolist(), looks.heights.tolist(), strict=True)
+    found = [header_of_jpeg(width, height, channels) if channels else None for channels, width, height in sizes]
+    others = [i for i, header in enumerate(found) if header is None]
+    results: list[Result] = [header or "" for header in found]
+    for i, result in zip(others, pool.map(_of_file, [prefix + paths[i] for i in others]), strict=True):
+        results[i] = result
     return results
 
 
@@ -54,17 +118,28 @@ Work = tuple[Sequence[int], Callable[[], list[Result]]]
 """Positions of some images, and a function that returns their headers."""
 
 
-def _work(listing: Listing) -> Iterator[Work]:
+def _kinds(listing: Listing) -> set[str]:
     container = listing.images["container"]
-    kinds = {container} if isinstance(container, str) else set(container)
-    is_local = not any("://" in address for address in listing.roots.values())
+    return {container} if isinstance(container, str) else set(container)
+
+
+def _is_local(listing: Listing) -> bool:
+    return not any("://" in address for address in listing.roots.values())
+
+
+def _are_files(listing: Listing) -> bool:
+    return _kinds(listing) == {"file"} and _is_local(listing)
+
+
+def _work(listing: Listing) -> Iterator[Work]:
+    kinds = _kinds(listing)
     if kinds == {"parquet"}:
         return _parquet_work(listing)
-    if kinds == {"file"} and is_local:
+    if _are_files(listing):
         return _file_work(listing)
     places = [listing.images.get(name) for name in ("offset", "length")]
     is_range = not kinds & {"file", "packed", *CONTAINERS} and all(isinstance(v, list) for v in places)
-    return _range_work(listing) if is_range and is_local else _other_work(listing)
+    return _range_work(listing) if is_range and _is_local(listing) else _other_work(listing)
 
 
 def _windows(work: Iterator[Work], size: int) -> Iterator[list[Work]]:
@@ -78,40 +153,39 @@ def _windows(work: Iterator[Work], size: int) -> Iterator[list[Work]]:
     yield window
 
 
-def _paths(listing: Listing, positions: Sequence[int]) -> list[str]:
+def _places(listing: Listing, positions: Sequence[int]) -> tuple[str, list[str]]:
+    """What stands before the paths of all images at positions, and their paths."""
     roots = {alias: f"{resolve_root(address)}/" for alias, address in listing.roots.items()}
     paths, root = listing.images["path"], listing.images["root"]
+    chosen = [paths] * len(positions) if isinstance(paths, str) else [paths[i] for i in positions]
     if isinstance(root, str):
-        alias = roots[root]
-        return [alias + (paths if isinstance(paths, str) else paths[i]) for i in positions]
-    return [roots[root[i]] + (paths if isinstance(paths, str) else paths[i]) for i in positions]
+        return roots[root], chosen
+    return "", [roots[root[i]] + path for i, path in zip(positions, chosen, strict=True)]
 
 
 def _file_work(listing: Listing) -> Iterator[Work]:
     n = len(listing.keys)
     for start in range(0, n, BLOCK):
         block = range(start, min(start + BLOCK, n))
-        files = _paths(listing, block)
-        yield block, lambda files=files: [_of_file(f) for f in files]  # type: ignore[misc]
+        prefix, paths = _places(listing, block)
+        yield block, lambda prefix=prefix, paths=paths: [_of_file(prefix + p) for p in paths]  # type: ignore[misc]
+
+
+def _reason(error: DecodeError | OSError | ValueError, path: str) -> str:
+    """Why there is no header."""
+    if isinstance(error, FileNotFoundError):
+        return f"file is missing: {os.path.basename(path)}"
+    return f"cannot be read: {error.strerror or error}" if isinstance(error, OSError) else str(error)
 
 
 def _of_file(path: str) -> Result:
     try:
-        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            quick = jpeg_header(os.read(file, FIRST_BYTES))
-            if quick is not None:
-                return quick
-        finally:
-            os.close(file)
-        with open(path, "rb") as f:
-            return sniff(f)
-    except DecodeError as e:
-        return str(e)
-    except FileNotFoundError:
-        return f"file is missing: {os.path.basename(path)}"
-    except OSError as e:
-        return f"cannot be read: {e.strerror or e}"
+        with open(path, "rb", opener=lambda name, _: os.open(name, FLAGS)) as file:
+            head = file.read(FIRST_BYTES)
+            file.seek(0)
+            return jpeg_header(head) or sniff(file)
+    except (DecodeError, OSError, ValueError) as e:  # ValueError: a NUL in the path
+        return _reason(e, path)
 
 
 def _range_work(listing: Listing) -> Iterator[Work]:
@@ -126,8 +200,11 @@ def _range_work(listing: Listing) -> Iterator[Work]:
     ranges = Ranges()
     for start in range(0, n, BLOCK):
         block = order[start : start + BLOCK].tolist()
-        places = list(zip(_paths(listing, block), starts[block].tolist(), lengths[block].tolist(), strict=True))
-        yield block, lambda places=places: [_of_range(ranges, *place) for place in places]  # type: ignore[misc]
+        prefix, chosen = _places(listing, block)
+        places = list(zip(chosen, starts[block].tolist(), lengths[block].tolist(), strict=True))
+        yield block, lambda prefix=prefix, places=places: [  # type: ignore[misc]
+            _of_range(ranges, prefix + path, start, length) for path, start, length in places
+        ]
 
 
 def _of_range(ranges: Ranges, path: str, start: int, length: int) -> Result:
@@ -141,12 +218,8 @@ def _of_range(ranges: Ranges, path: str, start: int, length: int) -> Result:
             with suppress(DecodeError):  # metadata longer than the head
                 return sniff(ranges.read(path, start, start + HEAD_BYTES))
         return sniff(ranges.read(path, start, start + length))
-    except DecodeError as e:
-        return str(e)
-    except FileNotFoundError:
-        return f"file is missing: {os.path.basename(path)}"
-    except OSError as e:
-        return f"cannot be read: {e.strerror or e}"
+    except (DecodeError, OSError) as e:
+        return _reason(e, path)
 
 
 def _other_work(listing: Listing) -> Iterator[Work]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +19,9 @@ SPLIT_NAMES = {"train": "train", "training": "train", "val": "val", "valid": "va
 """What sources call their splits → train | val | test."""
 
 SPLIT_ORDER = ("train", "val", "test", None)
+
+BLOCK = 16_384
+"""Samples of one listing where a source is listed in blocks: enough that what is done once for each costs nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +112,41 @@ class Listing:
         )  # fmt: skip
 
 
+def joined(listings: Sequence[Listing]) -> Listing:
+    """Listings of one source, one after the other; what only some know of is null for the others."""
+    if len(listings) == 1:
+        return listings[0]
+    first = listings[0]
+
+    def every(values: Callable[[Listing], Any], missing: Any = None) -> list[Any]:
+        """Values of all samples: of a listing a sequence, one value for all, or None for `missing`."""
+        found: list[Any] = []
+        for one in listings:
+            told = values(one)
+            whole = isinstance(told, Sequence) and not isinstance(told, str)
+            found += told if whole else [missing if told is None else told] * len(one.keys)
+        return found
+
+    def optional(name: str, missing: Any = None) -> list[Any] | None:
+        is_there = any(getattr(one, name) is not None for one in listings)
+        return every(lambda one: getattr(one, name), missing) if is_there else None
+
+    def image(name: str) -> Any:
+        values = [one.images.get(name) for one in listings]
+        is_same = not isinstance(values[0], list) and all(value == values[0] for value in values)
+        return values[0] if is_same else every(lambda one: one.images.get(name))
+
+    return replace(
+        first, keys=every(lambda one: one.keys), splits=every(lambda one: one.splits),
+        labels=every(lambda one: one.labels), groups=optional("groups", ()), times=optional("times"),
+        reasons=optional("reasons"),
+        images={name: image(name) for name in dict.fromkeys(name for one in listings for name in one.images)},
+        columns={name: every(lambda one, name=name: one.columns.get(name))  # type: ignore[misc]
+                 for name in dict.fromkeys(name for one in listings for name in one.columns)},
+        notes=tuple(dict.fromkeys(note for one in listings for note in one.notes)),
+    )  # fmt: skip
+
+
 @dataclass(frozen=True, kw_only=True)
 class Format:
     """A storage layout that can be read."""
@@ -118,6 +156,9 @@ class Format:
     """Whether a path holds this layout. Raises DataError for a container of this layout that is damaged."""
     read: Callable[[Path, Attributes], Listing]
     """The samples at a path. Raises DataError when the source as a whole cannot be read."""
+    read_blocks: Callable[[Path, Attributes], Iterator[Listing]] | None = None
+    """The same samples in listings of some thousands, whatever the source's size; None where a source is read whole.
+    Each listing has all class ids, the last one the notes. Samples of different listings share no group."""
     has_columns: bool = False
     """Whether samples may have columns beside the label (groups, time)."""
     views: Mapping[str, str] = field(default_factory=dict)

@@ -34,6 +34,21 @@ class Members:
         return self.containers if isinstance(self.containers, str) else self.containers[i]
 
 
+def together(pieces: Iterable[Members]) -> Members:
+    """The files of all pieces of one archive, one after the other."""
+    found, containers = Members(), []
+    for piece in pieces:
+        found.reasons.update((len(found) + i, reason) for i, reason in piece.reasons.items())
+        containers += [piece.containers] * len(piece) if isinstance(piece.containers, str) else piece.containers
+        found.names += piece.names
+        found.offsets += piece.offsets
+        found.lengths += piece.lengths
+        found.folders += piece.folders
+        found.notes += piece.notes
+    found.containers = containers[0] if len(set(containers)) == 1 else containers
+    return found
+
+
 def tidied(names: Iterable[str], archive: str) -> list[str]:
     """Relative POSIX names, as unpacking would make them. Raises DataError for a name that leads out of the archive.
 

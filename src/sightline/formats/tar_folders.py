@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import os
 import posixpath
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from functools import cached_property, partial
 from pathlib import Path
 
 from sightline.errors import DataError
-from sightline.formats.archived_folders import Archive, archives_in, listing_of
+from sightline.formats.archived_folders import Archive, archives_in, blocks_of
 from sightline.formats.class_tree import is_hidden
-from sightline.formats.listing import Attributes, Format, Listing
-from sightline.formats.members import Members, tidied
-from sightline.formats.tar_headers import Entry, PlainRun, scan
+from sightline.formats.listing import Attributes, Format, Listing, joined
+from sightline.formats.members import Members, tidied, together
+from sightline.formats.tar_headers import BATCH, Entry, PlainRun, scan
 
 SUFFIX = ".tar"
 MAX_DEPTH = 3
@@ -58,13 +59,18 @@ def is_at(path: Path) -> bool:
 
 def read(path: Path, attributes: Attributes) -> Listing:
     """Samples of class folders in tars, byte-wise by key as in the unpacked tree."""
+    return joined(list(read_blocks(path, attributes)))
+
+
+def read_blocks(path: Path, attributes: Attributes) -> Iterator[Listing]:
+    """The samples that `read` gives, some thousands at a time."""
     files = [path] if path.is_file() else archives_in(path, SUFFIX)
     root = path.parent if path.is_file() else path
-    archives = [Archive(file=f.relative_to(root).as_posix(), members=members_of(f)) for f in files]
-    return listing_of(path, root, archives, SUFFIX)
+    archives = [Archive(file=f.relative_to(root).as_posix(), pieces=partial(pieces_in, f)) for f in files]
+    return blocks_of(path, root, archives, SUFFIX)
 
 
-FORMAT = Format(name="tar", is_at=is_at, read=read)
+FORMAT = Format(name="tar", is_at=is_at, read=read, read_blocks=read_blocks)
 
 
 def members_of(path: Path, *, is_deep: bool = True) -> Members:
@@ -72,9 +78,15 @@ def members_of(path: Path, *, is_deep: bool = True) -> Members:
 
     A tar inside is a folder of its name without the suffix. Raises DataError for a damaged archive.
     """
-    found = _Found(path)
-    found.take(0, None, "", str(path), MAX_DEPTH if is_deep else 0)
-    return found.members()
+    return together(pieces_in(path, is_deep=is_deep))
+
+
+def pieces_in(path: Path, *, is_deep: bool = True) -> Iterator[Members]:
+    """What `members_of` gives, some thousands at a time."""
+    scanning = _Scanning(path, MAX_DEPTH if is_deep else 0)
+    yield from scanning.pieces()
+    if scanning.num_other:
+        yield Members(notes=(f"{scanning.num_other} devices or pipes in {path.name} left out",))
 
 
 Place = tuple[str, int, int]
@@ -89,90 +101,99 @@ def _apart(places: Iterable[Place]) -> tuple[list[Place], list[Place]]:
     return kinds
 
 
-class _Found:
-    """What was found in a tar so far."""
+class _Scanning:
+    """The way through a tar and the tars inside it."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.names: list[str] = []
-        self.offsets: list[int | None] = []
-        self.lengths: list[int | None] = []
-        self.folders: list[str] = []
-        self.reasons: dict[int, str] = {}
-        self.inner: list[range] = []
-        """Positions of what lies in tars inside."""
-        self.links: list[tuple[int, str]] = []
+    def __init__(self, path: Path, depth: int) -> None:
+        self.path, self.depth = path, depth
         self.num_other = 0
+        self._links: list[tuple[str, str]] | None = None
+        """Names of links and what they lead to, where these alone are wanted."""
 
-    def take(self, start: int, stop: int | None, prefix: str, title: str, depth: int) -> None:
-        """Add the members of the tar at a byte range, their names behind a prefix."""
+    def pieces(self) -> Iterator[Members]:
+        """All members, in the archive's order."""
+        return self._pieces(0, None, "", str(self.path), self.depth)
+
+    def _pieces(self, start: int, stop: int | None, prefix: str, title: str, depth: int) -> Iterator[Members]:
+        """The members of the tar at a byte range, their names behind a prefix."""
+        container = "tar.tar" if prefix else "tar"
         inner: list[Place] = []
+        found = Members(containers=container)
         for part in scan(self.path, start, stop, title):
             if isinstance(part, PlainRun):
                 names = tidied(part.names, title)
                 if depth and SUFFIX + "\0" in "\0".join((*names, "")).lower():
-                    others, tars = _apart(zip(names, part.offsets, part.sizes, strict=True))
+                    files, tars = _apart(zip(names, part.offsets, part.sizes, strict=True))
                     inner += tars
-                    self._add(prefix, others)
+                    _add(found, prefix, files)
                 else:
-                    self.names += [prefix + name for name in names] if prefix else names
-                    self.offsets += part.offsets
-                    self.lengths += part.sizes
+                    found.names += [prefix + name for name in names] if prefix else names
+                    found.offsets += part.offsets
+                    found.lengths += part.sizes
             elif part.kind == "file" and depth and part.name.lower().endswith(SUFFIX):
                 inner.append((tidied([part.name], title)[0], part.offset, part.size))
             else:
-                self._take_odd(part, prefix, tidied([part.name], title)[0])
+                self._take_odd(found, part, prefix, tidied([part.name], title)[0])
+            if len(found) + len(found.folders) >= BATCH:
+                yield found
+                found = Members(containers=container)
+        yield found
         for name, offset, size in inner:
-            begin = len(self.names)
             folder = prefix + name[: -len(SUFFIX)]
-            self.folders.append(folder)
-            self.take(offset, offset + size, f"{folder}/", f"{name} inside {title}", depth - 1)
-            if depth == MAX_DEPTH:
-                self.inner.append(range(begin, len(self.names)))
+            yield Members(folders=[folder])
+            yield from self._pieces(offset, offset + size, f"{folder}/", f"{name} inside {title}", depth - 1)
 
-    def _take_odd(self, entry: Entry, prefix: str, name: str) -> None:
+    def _take_odd(self, found: Members, entry: Entry, prefix: str, name: str) -> None:
         if entry.kind == "folder":
-            self.folders.append((prefix + name).rstrip("/"))
+            found.folders.append((prefix + name).rstrip("/"))
         elif entry.kind == "file":
-            self._add(prefix, [(name, entry.offset, entry.size)])
+            _add(found, prefix, [(name, entry.offset, entry.size)])
         elif entry.kind in {"link", "same"}:
             below = posixpath.dirname(name) if entry.kind == "link" else ""
-            self.links.append((len(self.names), prefix + posixpath.normpath(posixpath.join(below, entry.target))))
-            self._unreadable(prefix + name, f"a link to {entry.target!r}, which is no file of the archive")
+            target = posixpath.normpath(posixpath.join(below, entry.target))
+            self._take_link(found, prefix + name, prefix + target, entry)
         elif entry.kind == "sparse":
-            self._unreadable(prefix + name, "stored in pieces, as a sparse file; make the archive without --sparse")
+            _unreadable(found, prefix + name, "stored in pieces, as a sparse file; make the archive without --sparse")
         else:
             self.num_other += 1
 
-    def _add(self, prefix: str, places: Iterable[Place]) -> None:
-        for name, offset, size in places:
-            self.names.append(prefix + name)
-            self.offsets.append(offset)
-            self.lengths.append(size)
+    def _take_link(self, found: Members, name: str, target: str, entry: Entry) -> None:
+        if self._links is not None:
+            self._links.append((name, target))
+        elif (place := self._link_places.get(target)) is not None:
+            _add(found, "", [(name, *place)])
+        else:
+            _unreadable(found, name, f"a link to {entry.target!r}, which is no file of the archive")
 
-    def _unreadable(self, name: str, reason: str) -> None:
-        self.reasons[len(self.names)] = reason
-        self.names.append(name)
-        self.offsets.append(None)
-        self.lengths.append(None)
+    @cached_property
+    def _link_places(self) -> dict[str, tuple[int, int]]:
+        """Where the files lie that links lead to, directly or through another link: the archive is gone through twice
+        more, so that it need not be remembered."""
+        linked, again = _Scanning(self.path, self.depth), _Scanning(self.path, self.depth)
+        linked._links, again._links = [], []
+        for _ in linked.pieces():
+            pass
+        links = dict(linked._links)
+        wanted = {*links.values(), *(links[target] for target in links.values() if target in links)}
+        places = {
+            name: (offset, length)
+            for piece in again.pieces()
+            for name, offset, length in zip(piece.names, piece.offsets, piece.lengths, strict=True)
+            if name in wanted and offset is not None and length is not None
+        }
+        through = {name: places[target] for name, target in links.items() if name not in places and target in places}
+        return through | places
 
-    def members(self) -> Members:
-        """The files found, links followed to what they name inside the archive."""
-        if self.links:
-            places = {n: i for i, n in enumerate(self.names) if i not in self.reasons}
-            for _ in range(2):  # a link to a link
-                for i, target in self.links:
-                    if i in self.reasons and target in places:
-                        j = places[target]
-                        self.offsets[i], self.lengths[i] = self.offsets[j], self.lengths[j]
-                        places[self.names[i]] = i
-                        del self.reasons[i]
-        containers: list[str] | str = "tar"
-        if self.inner:
-            containers = ["tar"] * len(self.names)
-            for part in self.inner:
-                containers[part.start : part.stop] = ["tar.tar"] * len(part)
-        notes = (f"{self.num_other} devices or pipes in {self.path.name} left out",) if self.num_other else ()
-        return Members(names=self.names, offsets=self.offsets, lengths=self.lengths, containers=containers,
-                       folders=self.folders, reasons=self.reasons, notes=notes)  # fmt: skip
 
+def _add(found: Members, prefix: str, places: Iterable[Place]) -> None:
+    for name, offset, size in places:
+        found.names.append(prefix + name)
+        found.offsets.append(offset)
+        found.lengths.append(size)
+
+
+def _unreadable(found: Members, name: str, reason: str) -> None:
+    found.reasons[len(found.names)] = reason
+    found.names.append(name)
+    found.offsets.append(None)
+    found.lengths.append(None)

@@ -10,11 +10,13 @@ import os
 import struct
 import zipfile
 import zlib
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from sightline.errors import DataError
-from sightline.formats.archived_folders import Archive, archives_in, listing_of
-from sightline.formats.listing import Attributes, Format, Listing
+from sightline.formats.archived_folders import Archive, archives_in, blocks_of
+from sightline.formats.listing import Attributes, Format, Listing, joined
 from sightline.formats.members import Members, tidied
 from sightline.images.parsing import ZIP_ERRORS
 
@@ -41,13 +43,22 @@ def is_at(path: Path) -> bool:
 
 def read(path: Path, attributes: Attributes) -> Listing:
     """Samples of class folders in zips, byte-wise by key as in the unpacked tree."""
+    return joined(list(read_blocks(path, attributes)))
+
+
+def read_blocks(path: Path, attributes: Attributes) -> Iterator[Listing]:
+    """The samples that `read` gives, some thousands at a time."""
     files = [path] if path.is_file() else archives_in(path, SUFFIX)
     root = path.parent if path.is_file() else path
-    archives = [Archive(file=f.relative_to(root).as_posix(), members=members_of(f)) for f in files]
-    return listing_of(path, root, archives, SUFFIX)
+    archives = [Archive(file=f.relative_to(root).as_posix(), pieces=partial(_pieces, f)) for f in files]
+    return blocks_of(path, root, archives, SUFFIX)
 
 
-FORMAT = Format(name="zip", is_at=is_at, read=read)
+FORMAT = Format(name="zip", is_at=is_at, read=read, read_blocks=read_blocks)
+
+
+def _pieces(path: Path) -> Iterator[Members]:
+    yield members_of(path)
 
 
 def members_of(path: Path) -> Members:

@@ -103,9 +103,10 @@ class SampleTable:
 
     @cached_property
     def digest(self) -> str:
-        """sha256 over identity, order, labels, groups, classes and dropped samples, hex. The first full read keeps it."""
+        """sha256 over identity, order, labels, groups, classes and what is dropped, hex. The first full read keeps it."""
         further = [name for name in FURTHER if self.table[name].null_count < len(self)]
-        return self.digest_of_identity(digest_of_rows(self.table.select([*IDENTITY, *further])), self.ids[self.is_dropped])
+        identity = digest_of_rows(self.table.select([*IDENTITY, *further]))
+        return self.digest_of_identity(identity, self.ids[self.is_dropped])
 
     def digest_of_identity(self, identity: str, dropped: Iterable[bytes]) -> str:
         """`digest` of a table with these classes, from the digest of its identity's columns and the dropped ids."""

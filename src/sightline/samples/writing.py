@@ -1,0 +1,79 @@
+"""A sample table written as its pieces come: memory does not grow with it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sightline.artifacts import ROWS, table_written, write_table
+from sightline.digests import RowsDigest
+from sightline.errors import DataError
+from sightline.samples.classes import spaces_to_arrow
+from sightline.samples.schema import SCHEMA
+from sightline.samples.table import FURTHER, IDENTITY, SampleTable
+
+
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """What was written."""
+
+    last: SampleTable
+    """The last piece, which knows the classes, the name and all notes."""
+    digest: str
+    """`SampleTable.digest` of the whole."""
+
+
+def write_pieces(pieces: Iterable[SampleTable], samples: Path, classes: Path) -> Written:
+    """Write samples.parquet and classes.parquet of a table in pieces, each file whole; what `SampleTable.write` writes.
+
+    Raises DataError when keys do not rise from piece to piece, which tells that ids are unique without keeping them.
+    """
+    samples.parent.mkdir(parents=True, exist_ok=True)
+    last: SampleTable | None = None
+    further: set[str] = set()
+    dropped: list[bytes] = []
+    highest: str | None = None
+
+    def tables() -> Iterator[pa.Table]:
+        nonlocal last, highest
+        for piece in pieces:
+            lowest = pc.min(piece.table["key"]).as_py()
+            if highest is not None and lowest <= highest:
+                raise DataError(f"{piece.name}: the key {lowest!r} comes after {highest!r}. Sample keys must be unique "
+                                "and rise from piece to piece.")  # fmt: skip
+            highest, last = pc.max(piece.table["key"]).as_py(), piece
+            further.update(name for name in FURTHER if piece.table[name].null_count < len(piece))
+            dropped.extend(piece.ids[piece.is_dropped])
+            yield piece.table
+
+    wanted = pa.schema([SCHEMA.field(name) for name in (*IDENTITY, *FURTHER)])
+    with RowsDigest(wanted, samples.parent) as rows, table_written(samples, SCHEMA) as writer:
+        for group in _regrouped(tables()):
+            rows.add(group)
+            writer.write_table(group)
+        if last is None:
+            raise DataError("A table without pieces cannot be written.")
+        identity = rows.hexdigest([*IDENTITY, *(name for name in FURTHER if name in further)])
+        digest = last.digest_of_identity(identity, dropped)
+        write_table(classes, spaces_to_arrow(last.classes, last.spaces))
+        writer.add_key_value_metadata({"sightline": json.dumps(last.about_in(samples, digest))})
+    return Written(last=last, digest=digest)
+
+
+def _regrouped(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """The same rows in tables of `ROWS`; the last one has what is left."""
+    waiting: list[pa.Table] = []
+    for table in tables:
+        waiting.append(table)
+        while sum(t.num_rows for t in waiting) >= ROWS:
+            whole = pa.concat_tables(waiting)
+            yield whole.slice(0, ROWS).combine_chunks()
+            waiting = [whole.slice(ROWS)]
+    rest = pa.concat_tables(waiting) if waiting else SCHEMA.empty_table()
+    if rest.num_rows:
+        yield rest.combine_chunks()
