@@ -91,6 +91,19 @@ def test_digests_tie_the_number_to_what_made_it(
     assert json.loads(json.dumps(made.to_json(), allow_nan=False))["look"] == 1
 
 
+def test_the_score_of_a_corrected_test_says_so(
+    samples: SampleTable, splits: Splits, tmp_path: Path, ledger: Path
+) -> None:
+    assert splits.test is not None
+    model = trained(tmp_path / "best.pt", samples, splits)
+    Ledger(ledger).succeed("of before the review", samples.digest, test=None, corrected={"relabelled": 2})
+    made = one(evaluate(model, samples, splits.test, ledger=ledger, device="cpu"))
+    assert made.corrected == "the test was corrected in review: 2 relabelled"
+    assert str(made).endswith(f"look 1 · {made.corrected}")
+    assert splits.val is not None
+    assert one(evaluate(model, samples, splits.val, device="cpu")).corrected == ""
+
+
 def test_the_second_look_needs_a_note(samples: SampleTable, splits: Splits, tmp_path: Path, ledger: Path) -> None:
     assert splits.test is not None
     model = trained(tmp_path / "best.pt", samples, splits)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -91,3 +92,12 @@ def test_to_pandas(mixed: Score) -> None:
 def test_public_names() -> None:
     assert all(hasattr(metrics, name) for name in metrics.__all__)
     assert len(samples_of([0])) == 1
+
+
+def test_a_corrected_test_says_so(mixed: Score) -> None:
+    said = "the test was corrected in review: 1 dropped"
+    made = replace(mixed, corrected=said)
+    assert str(made) == f"{mixed} · {said}"
+    assert Score.from_json(json.loads(json.dumps(made.to_json()))).corrected == said
+    older = {k: v for k, v in mixed.to_json().items() if k != "corrected"}
+    assert Score.from_json(older).corrected == ""
