@@ -15,7 +15,7 @@ from sightline.inspection import Inspection, inspect
 from sightline.predictions import Predictions
 from sightline.preprocessing import Preprocessing
 from sightline.samples import SampleTable
-from sightline.similarity import NearPairs, near_pairs
+from sightline.similarity import NearPairs
 from sightline.splits import Splits
 
 Array = np.ndarray[Any, Any]
@@ -50,6 +50,8 @@ class Evidence:
     @cached_property
     def near_pairs(self) -> NearPairs:
         """Pairs of images that show the same photograph, within and across the splits."""
+        from sightline.similarity.search import near_pairs
+
         return near_pairs(self.inspection)
 
     def take(self, which: Array) -> Evidence:

@@ -15,7 +15,7 @@ from sightline.errors import extra_needed
 from sightline.images import ImageReader
 from sightline.inspection.files import file_facts
 from sightline.inspection.names import Told, told_of
-from sightline.inspection.pictures import Picture, columns_of, picture_of, single_threaded
+from sightline.inspection.pictures import Picture, columns_of, picture_of, pixel_sums, single_threaded
 from sightline.inspection.scaled import scaled_pixels
 from sightline.inspection.schema import BARS, FACTS, MEASURES, SCHEMA
 from sightline.inspection.storing import storing
@@ -104,12 +104,12 @@ def _looker(samples: SampleTable, side: int, is_pending: bool, verify: bool) -> 
         facts = {} if image.payload is None else file_facts(image.payload)
         if status[i] != "ok" or image.pixels is None:
             unread = (reasons[i] if status[i] != "ok" else None) or image.reason or "cannot be read"
-            fingerprint = fingerprint_of(image) if is_pending and status[i] == "ok" else None
+            fingerprint = fingerprint_of(image, pixel_sums) if is_pending and status[i] == "ok" else None
             return Look(fingerprint=fingerprint, unread=unread, facts=facts)
         if image.pixels.complaint:
             facts["complaint"] = image.pixels.complaint
-        return Look(fingerprint=fingerprint_of(image) if is_pending else None, unread=None, facts=facts,
-                    picture=picture_of(image.pixels, side))  # fmt: skip
+        fingerprint = fingerprint_of(image, pixel_sums) if is_pending else None
+        return Look(fingerprint=fingerprint, unread=None, facts=facts, picture=picture_of(image.pixels, side))
 
     return look
 
