@@ -83,8 +83,7 @@ def figures(work: Path, is_quick: bool) -> list[Figure]:
         samples = sl.index(str(source))
         rows = np.flatnonzero(np.array([s == split for s in samples.column("split")]))
         base = samples.take(rows[:: 10 if is_quick else 1])
-        for plant in PLANTS:
-            found.append(planted(base, name, plant, work / "plants", None if is_quick else plant.share > 0))
+        found += [planted(base, name, p, work / "plants", None if is_quick else p.share > 0) for p in PLANTS]
     for name, source in (("CIFAR-10, train and test", "cifar10/plain_text"), ("MNIST, train and test", "mnist")):
         samples = sl.index(str(SHARED / source))
         found.append(healthy(name, samples.take(np.arange(0, len(samples), 20 if is_quick else 1)), is_quick))
@@ -107,7 +106,7 @@ def planted(base: SampleTable, name: str, plant: Plant, work: Path, is_aim: bool
     hits = [r for r in told if r["class"] == target and r["factor"] in plant.factors]
     others = len(told) - len(hits)
     errors = sum(r["level"] == "error" for r in told if r not in hits)
-    said = f"{hits[0]['level']}: {hits[0]['message'].partition(':')[0]}, log10 p {hits[0]['log10_p']:.0f}; " if hits else ""
+    said = "".join(f"{r['level']}: {r['message'].partition(':')[0]}, log10 p {r['log10_p']:.0f}; " for r in hits[:1])
     shutil.rmtree(work, ignore_errors=True)
     return Figure(
         what=f"{name}: {plant.name} of one class", aim="found" if plant.share else "no error",

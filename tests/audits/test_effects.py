@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -119,7 +118,8 @@ def by_name(name: str) -> Edit:
 
 def test_covering_edits_cover_what_they_say() -> None:
     pixels = np.full((32, 64, 3), 200, np.uint8)
-    painted = {n: (by_name(n).run(pixels, NEUTRAL) == NEUTRAL.ground).all(2) for n in ("border", "frame", "corners", "centre")}
+    names = ("border", "frame", "corners", "centre")
+    painted = {n: (by_name(n).run(pixels, NEUTRAL) == NEUTRAL.ground).all(2) for n in names}
     assert painted["corners"].sum() == 4 * 8 * 16
     assert painted["corners"][:8, :16].all()
     assert painted["border"].sum() == 32 * 64 - 24 * 48

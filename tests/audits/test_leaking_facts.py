@@ -40,7 +40,7 @@ def test_groups_across_splits_are_parted_by_leaving_the_leaks_out(homes: list[tu
     found = audit(samples_of(rows, 2), checks=["groups-across-splits"])
     pairs = [frozenset((r["sample_id"], r["related_id"])) for r in found.table.to_pylist()]
     assert len(pairs) == len(set(pairs))
-    leaks = {sample_id for sample_id in found.leaks()}
+    leaks = set(found.leaks())
     kept = [(s, g) for i, (s, g) in enumerate(homes) if s and samples_of(rows, 2).column("sample_id")[i] not in leaks]
     for _, group in homes:
         assert len({s for s, g in kept if g == group}) <= 1
@@ -171,8 +171,9 @@ def test_augmented_copies_across_splits(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("key", "family", "is_made"), [
     ("train/bee/img_aug_3.jpg", "bee/img", True), ("bee/img-flipped.png", "bee/img", True),
     ("bee/img_rot90_bright.png", "bee/img", True), ("bee/img.rotated.png", "bee/img", True),
-    ("test/bee/img.jpg", "bee/img", False), ("bee/img_12.jpg", "bee/img_12", False), ("train 00017", "train 00017", False),
-    ("bee/flip.jpg", "bee/flip", False), ("bee/img (3).jpg", "bee/img (3)", False), ("bee/img_hflip.jpg", "bee/img", True),
+    ("test/bee/img.jpg", "bee/img", False), ("bee/img_12.jpg", "bee/img_12", False),
+    ("train 00017", "train 00017", False), ("bee/img_hflip.jpg", "bee/img", True),
+    ("bee/flip.jpg", "bee/flip", False), ("bee/img (3).jpg", "bee/img (3)", False),
 ])  # fmt: skip
 def test_what_names_say(key: str, family: str, is_made: bool) -> None:
     assert _family(key) == (family, is_made)
@@ -188,7 +189,8 @@ def test_another_source_in_test(tmp_path: Path) -> None:
         size = (32, 24) if name.startswith("test") and i % 2 else (24, 24)
         return encoded(np.asarray(Image.fromarray(pixels).resize(size)))
 
-    (row,) = [r for r in rows_of(audit(table(tmp_path, counts, draw), checks=["factor-drift"])) if r["factor"] == "size"]
+    rows = rows_of(audit(table(tmp_path, counts, draw), checks=["factor-drift"]))
+    (row,) = [r for r in rows if r["factor"] == "size"]
     assert (row["level"], row["split"], row["column"]) == ("warning", "test", "width")
     assert row["distance"] == pytest.approx(0.5)
 

@@ -51,7 +51,7 @@ def rows_of(found: Findings, check: str = "shortcuts") -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize(("draw", "factor", "level"), [
-    (tinted, {"brightness", "colour"}, "warning"), (watermarked, {"corners"}, "warning"),
+    (tinted, {"brightness", "colour", "border"}, "warning"), (watermarked, {"corners", "pattern"}, "warning"),
     (coarse, {"encoding"}, "error"), (of_another_camera, {"camera"}, "error"), (larger, {"size"}, "error"),
 ], ids=["tint", "watermark", "JPEG quality", "camera", "size"])  # fmt: skip
 def test_a_planted_mark_is_found(tmp_path: Path, draw: Any, factor: set[str], level: str) -> None:

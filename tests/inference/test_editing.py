@@ -83,8 +83,8 @@ def test_another_source_outside_of_its_test(marked: tuple[SampleTable, Splits], 
     found = trial.elsewhere()["elsewhere"]
     assert len(found) == 13
     assert set(found.labels.tolist()) == {samples.classes.index["cow"]}
+    strangers = replace(other, classes=Classes(("x", "y"), ("x", "y")))
     with pytest.raises(DataError, match="a class that the model knows"):
-        strangers = replace(other, classes=Classes(("x", "y"), ("x", "y")))
         trial_of(classifier(samples), samples, splits, against={"elsewhere": (strangers, None)})
 
 

@@ -46,8 +46,8 @@ def augmented_copies(evidence: Evidence) -> list[Finding]:
         family, made[i] = _family(key)
         if evidence.assigned[i] in RANK:
             families.setdefault(family, []).append(i)
-    split = [rows for rows in families.values()
-             if len(rows) <= LARGEST and made[rows].any() and len({evidence.assigned[i] for i in rows}) > 1]  # fmt: skip
+    split = [rows for rows in families.values() if len(rows) <= LARGEST and made[rows].any()]
+    split = [rows for rows in split if len({evidence.assigned[i] for i in rows}) > 1]
     found: list[Finding] = []
     for start in range(0, len(split), FAMILIES):
         some = split[start : start + FAMILIES]
@@ -98,8 +98,8 @@ def _alike(a: Array, b: Array) -> float:
 
 
 def _finding(evidence: Evidence, pair: tuple[int, int], alike: float) -> Finding:
-    a, b = sorted(pair, key=lambda i: (RANK[evidence.assigned[i]], i))
-    splits = (evidence.assigned[a], evidence.assigned[b])
+    a, b = sorted(pair, key=lambda i: (RANK[str(evidence.assigned[i])], i))
+    splits = (str(evidence.assigned[a]), str(evidence.assigned[b]))
     is_sure = alike >= ALIKE
     said = "and the pictures agree" if is_sure else "though the pictures differ"
     return Finding(

@@ -42,7 +42,9 @@ class Edit:
 class Trial(Protocol):
     """A trained model that answers edited images of val, and images of another source."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What to call the model."""
 
     def predictions(self, edit: Edit | None) -> Predictions:
         """Predictions for the same samples of val each time, their images edited, or as they are."""

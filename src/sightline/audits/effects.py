@@ -19,6 +19,8 @@ Array = np.ndarray[Any, Any]
 RELIED_ON = 0.1
 """Loss of accuracy by the edit, beyond that of the class's other samples, that is an error when it is certain."""
 
+SAID = {"error": "the model relies on it", "warning": "the model uses it", "info": "no reliance on it is shown"}
+
 LEAST = 5
 """Samples inside and outside of a region that a comparison needs."""
 
@@ -46,7 +48,7 @@ def shortcut_effect(evidence: Evidence) -> list[Finding]:
 
 
 def _is_right(predictions: Predictions) -> Array:
-    return predictions.predicted == predictions.labels
+    return np.asarray(predictions.predicted == predictions.labels)
 
 
 def _relied_on(
@@ -60,11 +62,12 @@ def _relied_on(
         return []
     lost = _is_right(before).astype(float) - _is_right(after)
     effect = _difference(lost[inside], lost[outside])
-    name, edit = evidence.samples.classes.title(found.region.label), next(e for e in EDITS if e.name == found.factor.edit)
+    name = evidence.samples.classes.title(found.region.label)
+    edit = next(e for e in EDITS if e.name == found.factor.edit)
     level = "error" if effect.low > RELIED_ON else "warning" if effect.low > 0 else "info"
     accuracy = {place: [round(float(_is_right(p)[at].mean()), 4) for p in (before, after)]
                 for place, at in (("inside", inside), ("outside", outside))}  # fmt: skip
-    said = {"error": "the model relies on it", "warning": "the model uses it", "info": "no reliance on it is shown"}[level]
+    said = SAID[level]
     told = "; ".join(f"{100 * a:.0f} → {100 * b:.0f} % {place} the region (n = {len(at)})" for (place, (a, b)), at in
                      zip(accuracy.items(), (inside, outside), strict=True))  # fmt: skip
     return [Finding(
@@ -121,9 +124,9 @@ def _sensitivity(edit: Edit, trial: Trial, before: Predictions, after: Predictio
 def _elsewhere(name: str, trial: Trial, here: Predictions, there: Predictions) -> Finding:
     """Accuracy on another source against val's, on the classes that both have."""
     common = np.intersect1d(here.labels[here.is_labelled], there.labels[there.is_labelled])
-    credits = [_is_right(p)[np.isin(p.labels, common)].astype(float) for p in (here, there)]
-    at_home, away = (share(c) for c in credits)
-    loss = _difference(*credits)
+    given = [_is_right(p)[np.isin(p.labels, common)].astype(float) for p in (here, there)]
+    at_home, away = (share(c) for c in given)
+    loss = _difference(*given)
     is_certain = loss.low > 0 and loss.value >= FALLEN
     return Finding(
         level="warning" if is_certain else "info", subject=name, score=float(np.clip(loss.value, 0, 1)),

@@ -68,7 +68,7 @@ def acquisition(evidence: Evidence) -> tuple[Factor, ...]:
 
 
 def scene(evidence: Evidence) -> tuple[Factor, ...]:
-    """brightness, colour, border, corners, edges, centre, sharpness and compression: content, or the mark of a source."""
+    """brightness, colour, border, corners, edges, centre, sharpness and compression: content, or a mark."""
     table = _known(evidence)
     found = {name: [Column(name=title, values=values) for title, values in columns.items()]
              for name, columns in scenery(evidence.inspection).items()}  # fmt: skip
@@ -150,7 +150,7 @@ def _moments(name: str, times: Any) -> list[Column]:
 
 
 def _density(table: dict[str, pa.Array], image: pa.StructArray) -> list[Column]:
-    """Bytes for each pixel: of compressed images it grows with what there is to see, so it is no fact of acquisition."""
+    """Bytes for each pixel: of compressed images it grows with what there is to see, so it is of the scene."""
     if "num_bytes" not in table:
         return []
     sizes = _measure("bytes", table["num_bytes"]).values

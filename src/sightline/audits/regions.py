@@ -61,7 +61,7 @@ class Condition:
         if math.isinf(self.low):
             return f"{self.column} ≤ {self.high:.3g}"
         if math.isinf(self.high):
-            return f"{self.column} ≥ {self.low:.3g}"
+            return f"{self.column} > 0" if 0 < self.low < 1e-9 else f"{self.column} ≥ {self.low:.3g}"
         return f"{self.column} {self.low:.3g} to {self.high:.3g}"
 
 
@@ -132,9 +132,11 @@ def log10_tail(hits: int, size: int, p: float) -> float:
     return min(0.0, (top + math.log(float(np.exp(logs - top).sum()))) / math.log(10))
 
 
+_SMALL = np.array([math.lgamma(max(1, v)) for v in range(32)])
+
+
 def _lgamma(values: Array) -> Array:
-    """log Γ of whole numbers from 1 on, by Stirling's series; exact to 1e-10 from 8 on, a table below."""
+    """log Γ of whole numbers from 1 on: from a table up to 31, beyond by Stirling's series, exact to 1e-10 there."""
     x = values.astype(np.float64)
     series = (x - 0.5) * np.log(x) - x + 0.5 * math.log(2 * math.pi) + 1 / (12 * x) - 1 / (360 * x**3)
-    small = np.array([math.lgamma(max(1, v)) for v in range(32)])
-    return np.asarray(np.where(values < 32, small[np.minimum(values, 31)], series))
+    return np.asarray(np.where(values < 32, _SMALL[np.minimum(values, 31)], series))

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -42,23 +43,51 @@ WORTH = 0.2
 def scan(columns: Sequence[Column], labels: Array, label: int, draws: Array) -> Region | None:
     """The region of the columns that gives class `label` away most, or None where there is none to speak of.
 
-    `labels` is int64, `draws` an independent uint64 for each sample, by which the halves are made: each half's regions
-    are counted in the other. Single values of a column are finite in number, so that they are counted on all samples,
-    and the number of values pays for having looked (Bonferroni).
+    `labels` is int64, `draws` an independent uint64 for each sample, by which the halves are made. The best region of
+    each half is counted in the other half, and the two counts are one: each sample is judged by a region that was
+    grown without it. Single values of a column are finite in number, so that they are counted on all samples, and the
+    number of values pays for having looked (Bonferroni).
     """
     is_class = labels == label
     found = [r for c in columns for r in _single_values(c, is_class, label, len(columns))]
-    half = (draws & np.uint64(1)).astype(bool)
-    for grown_on in (half, ~half):
-        tried = _grown(columns, is_class, grown_on, draws)
-        unseen = int((~grown_on).sum()), int((is_class & ~grown_on).sum())
-        for conditions in tried:
-            mask = inside(conditions, columns) & ~grown_on
-            counted = int((mask & is_class).sum()), int(mask.sum())
-            found.append(counted_region(conditions, label, counted, unseen, 2 * len(tried)))
+    crossed = _crossed(columns, is_class, label, draws)
+    found += [crossed] if crossed is not None else []
     # The purest among the sure ones: a pure core says more about a factor than its blurred surroundings.
     sure = [r for r in found if r.log10_chance < -6]
     return min(sure, key=lambda r: (r.log10_even, r.log10_chance), default=None)
+
+
+def _crossed(columns: Sequence[Column], is_class: Array, label: int, draws: Array) -> Region | None:
+    """The regions grown on the two halves, counted crosswise; described by the one that holds better."""
+    half = (draws & np.uint64(1)).astype(bool)
+    counts: list[tuple[float, tuple[Condition, ...], tuple[int, int]]] = []
+    whole = (0, 0)
+    for grown_on in (half, ~half):
+        candidates = _grown(columns, is_class, grown_on, draws)
+        if not candidates:
+            continue
+        own, unseen = (_totals(is_class, part) for part in (grown_on, ~grown_on))
+        masks = {c: inside(c, columns) for c in candidates}
+        grown = [counted_region(c, label, _counts(m & grown_on, is_class), own, 1) for c, m in masks.items()]
+        best = min(grown, key=lambda r: (r.log10_even, r.log10_chance)).conditions
+        counted = _counts(masks[best] & ~grown_on, is_class)
+        region = counted_region(best, label, counted, unseen, 1)
+        counts.append((region.log10_even, best, counted))
+        whole = whole[0] + unseen[0], whole[1] + unseen[1]
+    if not counts:
+        return None
+    hits, size = (sum(c[i] for _, _, c in counts) for i in (0, 1))
+    return counted_region(min(counts, key=lambda c: c[0])[1], label, (hits, size), whole, 1)
+
+
+def _totals(is_class: Array, part: Array) -> tuple[int, int]:
+    """Samples in a part, and those of the class."""
+    return int(part.sum()), int((is_class & part).sum())
+
+
+def _counts(mask: Array, is_class: Array) -> tuple[int, int]:
+    """Samples of the class under a mask, and all under it."""
+    return int((mask & is_class).sum()), int(mask.sum())
 
 
 def _single_values(column: Column, is_class: Array, label: int, columns: int) -> list[Region]:
@@ -70,8 +99,10 @@ def _single_values(column: Column, is_class: Array, label: int, columns: int) ->
     hits = np.bincount(of_class[of_class >= 0], minlength=len(values))
     rows = np.flatnonzero(hits >= max(LEAST, 0.02 * hits.sum()))
     whole, tried = (len(is_class), int(is_class.sum())), len(values) * columns
-    return [counted_region((_condition(column, float(values[v]), float(values[v])),), label, (int(hits[v]), int(counts[v])),
-                     whole, tried) for v in rows.tolist()]  # fmt: skip
+    return [
+        counted_region((_condition(column, float(values[v]), float(values[v])),), label, (int(hits[v]), int(counts[v])),
+                       whole, tried) for v in rows.tolist()
+    ]  # fmt: skip
 
 
 def _condition(column: Column, low: float, high: float) -> Condition:
@@ -115,7 +146,7 @@ class _Bins:
         is_heavy = counts >= HEAVY * len(known)
         if column.kinds:
             is_heavy[:] = True
-            distinct = distinct[np.argsort(-counts, kind="stable")[: 2 * QUANTILES]]
+            distinct = distinct[np.argsort(-counts, kind="stable")[:QUANTILES]]
             distinct.sort()
             is_heavy = is_heavy[: len(distinct)]
             edges = np.concatenate([distinct, np.nextafter(distinct, np.float32(np.inf))])
@@ -133,7 +164,8 @@ class _Bins:
     def condition(self, first: int, last: int) -> Condition:
         """The condition that holds for the bins `first` … `last`, counted from 1."""
         low = float(self.lows[first - 1])
-        high = float(np.nextafter(self.lows[last], np.float32(-np.inf))) if last < len(self.lows) else math.inf
+        is_open = last >= len(self.lows)  # bins that only other columns have are empty here
+        high = math.inf if is_open else float(np.nextafter(self.lows[last], np.float32(-np.inf)))
         return _condition(self.column, low, high)
 
 
@@ -146,65 +178,75 @@ class _Search:
 
     def regions(self) -> list[tuple[Condition, ...]]:
         """Conditions of the regions grown, no two alike."""
-        n = len(self.bins[0].codes)
-        everything = np.ones(n, bool)
+        everything = np.ones(self._codes.shape[1], bool)
         found: dict[tuple[Condition, ...], None] = {}
         for power in (1.0, 0.5):  # coverage counted whole finds common marks, its root finds rare and pure ones
-            firsts = [self._best(b, everything, power) for b in self.bins]
-            order = sorted(range(len(firsts)), key=lambda i: (-firsts[i][0], i))[:STARTS]
-            for i in order:
-                if firsts[i][0] > 0:
-                    conditions, excess = self._extended(i, firsts[i], power)
+            gains, lows, highs = self._best(everything, power)
+            for i in np.argsort(-gains, kind="stable")[:STARTS].tolist():
+                if gains[i] > 0:
+                    conditions, excess = self._extended((i, int(lows[i]), int(highs[i])), float(gains[i]), power)
                     if excess >= WORTH:
                         found[conditions] = None
         return list(found)
 
-    def _extended(self, start: int, first: tuple[float, int, int], power: float) -> tuple[tuple[Condition, ...], float]:
+    def _extended(self, first: tuple[int, int, int], gain: float, power: float) -> tuple[tuple[Condition, ...], float]:
         """Conditions of a region, and how pure it is beyond the share of the class where it was grown."""
-        gain, low, high = first
-        chosen = [(start, low, high)]
-        mask = self._within(start, low, high)
+        chosen = [first]
+        mask = self._within(*first)
         while len(chosen) < CONDITIONS:
-            options = [self._best(b, mask, power) for b in self.bins]
-            i = max(range(len(options)), key=lambda j: (options[j][0], -j))
-            if options[i][0] <= gain * 1.02:  # what adds next to nothing does not make a region clearer
+            gains, lows, highs = self._best(mask, power)
+            i = int(np.argmax(gains))
+            if gains[i] <= gain * 1.02:  # what adds next to nothing does not make a region clearer
                 break
-            gain, low, high = options[i]
-            chosen.append((i, low, high))
-            mask = mask & self._within(i, low, high)
+            gain = float(gains[i])
+            chosen.append((i, int(lows[i]), int(highs[i])))
+            mask = mask & self._within(*chosen[-1])
         base = self.positives / len(mask)
         purity = float(mask[: self.positives].sum() / mask.sum())
         return self._conditions(chosen), (purity - base) / (1 - base)
+
+    @cached_property
+    def _codes(self) -> Array:
+        """Bin of each row in each column, [columns, rows]."""
+        return np.stack([b.codes for b in self.bins])
+
+    @cached_property
+    def _intervals(self) -> tuple[Array, Array, Array]:
+        """First and last bin of all intervals, and which of them each column may have: one kind, any run of values."""
+        size = max(len(b.lows) for b in self.bins) + 1
+        low, high = np.triu_indices(size, 1)
+        single = high - low == 1
+        return low, high, np.stack([single | (not b.column.kinds) for b in self.bins])
 
     def _within(self, i: int, low: int, high: int) -> Array:
         codes = self.bins[i].codes
         return np.asarray((codes >= low) & (codes <= high))
 
     def _conditions(self, chosen: list[tuple[int, int, int]]) -> tuple[Condition, ...]:
-        """One condition for each column, where a column was narrowed several times the last of them."""
+        """One condition for each column; where one was narrowed several times, what all of them leave."""
         narrowest: dict[int, tuple[int, int]] = {}
         for i, low, high in chosen:
             before = narrowest.get(i, (low, high))
             narrowest[i] = (max(low, before[0]), min(high, before[1]))
         return tuple(self.bins[i].condition(*narrowest[i]) for i in sorted(narrowest))
 
-    def _best(self, bins: _Bins, mask: Array, power: float) -> tuple[float, int, int]:
-        """Gain, first and last bin of the interval that raises the class's share most, coverage counted."""
-        size = len(bins.lows) + 1
-        all_n = np.bincount(bins.codes[mask], minlength=size)
-        all_k = np.bincount(bins.codes[: self.positives][mask[: self.positives]], minlength=size)
-        base = self.positives / len(bins.codes)
-        n = np.concatenate([[0], np.cumsum(all_n[1:])])
-        k = np.concatenate([[0], np.cumsum(all_k[1:])])
-        if bins.column.kinds:
-            low = np.arange(size - 1)
-            high = low + 1
-        else:
-            low, high = np.triu_indices(size, 1)
-        hits, total = k[high] - k[low], n[high] - n[low]
+    def _best(self, mask: Array, power: float) -> tuple[Array, Array, Array]:
+        """For each column the gain, the first and the last bin of the interval that raises the class's share most."""
+        low, high, allowed = self._intervals
+        base = self.positives / len(mask)
+        k, n = (self._cumulated(self._codes[:, m]) for m in (mask[: self.positives].nonzero()[0], mask.nonzero()[0]))
+        hits, total = k[:, high] - k[:, low], n[:, high] - n[:, low]
         with np.errstate(divide="ignore", invalid="ignore"):
             # Two invisible samples at the base rate: 8 of 8 is less than 80 of 80.
             gain = hits**power * np.log((hits + 2 * base) / (total + 2) / base)
-        gain[hits < LEAST] = -np.inf
-        i = int(np.argmax(gain))
-        return float(gain[i]), int(low[i]) + 1, int(high[i])
+        gain[(hits < LEAST) | ~allowed] = -np.inf
+        at = gain.argmax(1)
+        return gain[np.arange(len(gain)), at], low[at] + 1, high[at]
+
+    def _cumulated(self, codes: Array) -> Array:
+        """Rows in the bins before each bin from 1 on, [columns, bins]; unknown values are in none."""
+        size = max(len(b.lows) for b in self.bins) + 1
+        offsets = size * np.arange(len(codes))[:, None]
+        counts = np.bincount((codes + offsets).ravel(), minlength=size * len(codes)).reshape(len(codes), size)
+        counts[:, 0] = 0
+        return np.asarray(counts.cumsum(1))

@@ -17,6 +17,9 @@ BLOCK = 2048
 GRID = 4
 """Cells along a side: corners, edges and the middle of a picture are cells of this grid."""
 
+EXTREMES = (0.005, 0.995)
+"""Shares of the pixels below the black point and the white point."""
+
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 CHANNELS = ("red", "green", "blue")
@@ -40,7 +43,7 @@ def scenery(inspection: Inspection) -> dict[str, dict[str, Array]]:
     between channels, saturation; border: the outer ring and how it differs from the rest; corners, edges, centre: the
     cells of a 4 × 4 grid.
     """
-    blocks = [_block(thumbnails) for _, thumbnails in inspection.blocks(BLOCK)]
+    blocks = [_block(inspection.thumbnails(i, i + BLOCK)) for i in range(0, len(inspection), BLOCK)]
     found = {f: {c: np.concatenate([b[f][c] for b in blocks]) for c in blocks[0][f]} for f in blocks[0]}
     for columns in found.values():
         for values in columns.values():
@@ -51,9 +54,8 @@ def scenery(inspection: Inspection) -> dict[str, dict[str, Array]]:
 def _block(thumbnails: Array) -> dict[str, dict[str, Array]]:
     levels = thumbnails.astype(np.float32) / 255
     luminance = levels @ LUMA
-    found = {"brightness": _brightness(luminance), "colour": _colour(thumbnails, levels),
-             "border": _border(levels, luminance), **_cells(luminance)}  # fmt: skip
-    return found
+    return {"brightness": _brightness(luminance), "colour": _colour(thumbnails, levels),
+            "border": _border(levels, luminance), **_cells(luminance)}  # fmt: skip
 
 
 def _quantiles(values: Array, shares: tuple[float, ...]) -> list[Array]:
@@ -65,21 +67,27 @@ def _quantiles(values: Array, shares: tuple[float, ...]) -> list[Array]:
 
 def _brightness(luminance: Array) -> dict[str, Array]:
     flat = luminance.reshape(len(luminance), -1)
-    low, middle, high = _quantiles(flat, (0.02, 0.5, 0.98))
+    low, high = _quantiles(flat, EXTREMES)
+    (middle,) = _quantiles(flat, (0.5,))
     return {"darkest level": low, "median level": middle, "brightest level": high, "mean level": flat.mean(1),
             "contrast": flat.std(1)}  # fmt: skip
 
 
 def _colour(thumbnails: Array, levels: Array) -> dict[str, Array]:
+    """Means, black points and white points of the channels, and the casts between them.
+
+    A tint that hardly moves a mean moves the black or the white point, which in untouched pictures lie near 0 and 1 in
+    all channels alike: of an orange cast of 20 % on a third of CIFAR-10's cats the casts of means show a region of
+    purity 0.56, those of the extremes one of 0.82.
+    """
     n = len(levels)
     planes = thumbnails.reshape(n, -1, 3).transpose(0, 2, 1)
-    low, high = (q.astype(np.float32) / 255 for q in _quantiles(planes, (0.02, 0.98)))
-    mean = levels.reshape(n, -1, 3).mean(1)
-    found = {f"mean {c}": mean[:, i] for i, c in enumerate(CHANNELS)}
-    found |= {f"darkest {c}": low[:, i] for i, c in enumerate(CHANNELS)}
-    found |= {f"brightest {c}": high[:, i] for i, c in enumerate(CHANNELS)}
-    found |= {"red over green": mean[:, 0] - mean[:, 1], "blue over green": mean[:, 2] - mean[:, 1],
-              "red over blue": mean[:, 0] - mean[:, 2]}  # fmt: skip
+    low, high = (q.astype(np.float32) / 255 for q in _quantiles(planes, EXTREMES))
+    found = {}
+    for what, of in (("mean", levels.reshape(n, -1, 3).mean(1)), ("darkest", low), ("brightest", high)):
+        found |= {f"{what} {c}": of[:, i] for i, c in enumerate(CHANNELS)}
+        found |= {f"{what} red less green": of[:, 0] - of[:, 1], f"{what} blue less green": of[:, 2] - of[:, 1],
+                  f"{what} red less blue": of[:, 0] - of[:, 2]}  # fmt: skip
     spread = thumbnails.max(-1) - thumbnails.min(-1)
     found["saturation"] = spread.reshape(n, -1).mean(1, dtype=np.float32) / 255
     return {name: values.astype(np.float32) for name, values in found.items()}

@@ -30,7 +30,7 @@ def groups_across_splits(evidence: Evidence) -> list[Finding]:
 
 def _pairs(evidence: Evidence, rows: list[int]) -> list[tuple[int, int]]:
     """(sample, the member of another split that it is shown beside), for each member of a group in two splits."""
-    ranks = {i: RANK[evidence.assigned[i]] for i in rows}
+    ranks = {i: RANK[str(evidence.assigned[i])] for i in rows}
     low, high = min(rows, key=lambda i: (ranks[i], i)), min(rows, key=lambda i: (-ranks[i], i))
     if ranks[low] == ranks[high]:
         return []
@@ -38,8 +38,8 @@ def _pairs(evidence: Evidence, rows: list[int]) -> list[tuple[int, int]]:
 
 
 def _finding(evidence: Evidence, pair: tuple[int, int], name: str, rows: list[int]) -> Finding:
-    a, b = sorted(pair, key=lambda i: RANK[evidence.assigned[i]])
-    splits = (evidence.assigned[a], evidence.assigned[b])
+    a, b = sorted(pair, key=lambda i: RANK[str(evidence.assigned[i])])
+    splits = (str(evidence.assigned[a]), str(evidence.assigned[b]))
     counts = Counter(evidence.assigned[i] for i in rows)
     said = " and ".join(f"{counts[s]} in {s}" for s in SPLITS if counts[s])
     return Finding(

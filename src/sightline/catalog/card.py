@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 
-
 SURPRISING = 1 / 4
 """Share of the best published figure's mistakes below which a result asks for an explanation: networks of today make a
 third of those of LeNet-5 on MNIST, and half of a WRN-28-10's on CIFAR-10."""

@@ -30,6 +30,9 @@ TOGETHER = 256
 
 Array = np.ndarray[Any, Any]
 
+Other = tuple[SampleTable, Splits | None]
+"""Samples of another source, with their splits where they have any of their own."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class EditedVal:
@@ -78,7 +81,7 @@ class EditedVal:
 
 
 def trial_of(
-    model: Model, samples: SampleTable, splits: Splits, *, against: Mapping[str, tuple[SampleTable, Splits | None]] = {},
+    model: Model, samples: SampleTable, splits: Splits, *, against: Mapping[str, Other] | None = None,
     device: str = "auto",
 ) -> EditedVal:  # fmt: skip
     """The trial of a model on the val split of its samples, and on other sources given by name.
@@ -103,14 +106,17 @@ def trial_of(
         name=_name_of(model), classifier=classifier,
         samples=samples.take(_some(samples, samples.positions(splits.val.ids))),
         neutral=Neutral(mean=(mean[0], mean[1], mean[2]), std=(std[0], std[1], std[2])),
-        others={name: _translated(other, assigned, classifier, name) for name, (other, assigned) in against.items()},
+        others={n: _translated(other, assigned, classifier, n) for n, (other, assigned) in (against or {}).items()},
     )  # fmt: skip
 
 
 def _name_of(model: Model) -> str:
     if isinstance(model, Run):
         return f"run {model.directory.name}"
-    return "the model" if isinstance(model, Classifier) else Path(model).stem if Path(model).is_file() else Path(model).name
+    if isinstance(model, Classifier):
+        return "the model"
+    path = Path(model)
+    return f"run {path.parent.name}" if path.name == "best.pt" else path.stem
 
 
 def _some(samples: SampleTable, rows: Array) -> Array:
@@ -135,8 +141,9 @@ def _translated(samples: SampleTable, splits: Splits | None, classifier: Classif
     labels = [known.get(v) if v is not None else None for v in samples.column("label")]
     rows = np.flatnonzero(open_ & np.array([v is not None for v in labels], bool))
     if not len(rows):
+        theirs, ours = (", ".join(c.ids[:5]) for c in (samples.classes, classifier.classes))
         raise DataError(f"{name} has no sample outside of its test of a class that the model knows. Its classes: "
-                        f"{', '.join(samples.classes.ids[:5])} …; the model's: {', '.join(classifier.classes.ids[:5])} …")
+                        f"{theirs}, …; the model's: {ours}, …. They are matched by native id, or by name.")
     i = samples.table.schema.get_field_index("label")
     table = samples.table.set_column(i, samples.table.schema.field(i), pa.array(labels, pa.int32()))
     # Entries of `labels` speak of the other source's classes, and are not asked for here.
