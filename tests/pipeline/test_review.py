@@ -189,3 +189,15 @@ def test_a_study_without_findings_says_what_is_missing(made: Material, capsys: p
     assert "sightline review" in json.loads(capsys.readouterr().out)["error"]["message"]
     assert cli.main(["review", str(made.study.directory), "--apply", "--no-open"]) == 2
     assert "are for the page" in capsys.readouterr().err
+
+
+def test_merged_samples_stay_together(made: Material) -> None:
+    decide(made, (0, "merge-group", {}), (1, "merge-group", {}))
+    done = review(made.study.directory, apply=True)
+    assert any("--by group" in line for line in done.details), "the source's own splits part them"
+    pairs = [(made.id_of(f"train/bright/{i:03d}.jpg"), made.id_of(f"test/bright/{i:03d}.jpg")) for i in range(2)]
+    for seed in range(5):
+        split(made.study.directory, by="group", seed=seed)
+        table = Splits.read(made.study.splits_path).table
+        of = dict(zip(*(table[name].to_pylist() for name in ("sample_id", "split")), strict=True))
+        assert all(of[a] == of[b] for a, b in pairs)

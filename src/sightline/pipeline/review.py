@@ -103,10 +103,24 @@ def _told(
     if in_test:
         counts = ", ".join(f"{n:,} {what}" for what, n in in_test.items())
         said.append(f"in test: {counts}. Its next score says so, and looks go on being counted")
+    if _parted(correction):
+        said.append("samples that were put into one group lie in different splits of the source: divide them anew with "
+                    "--by group, or leave the copy in train out instead")  # fmt: skip
     how = f" (they were by {splits.how.get('by')}, seed {splits.how.get('seed')})" if splits is not None else ""
     said.append(f"splits and findings are of the former version{how}. Make them again: sightline split "
                 f"{home.directory}, then sightline audit {home.directory}")  # fmt: skip
     return said
+
+
+def _parted(correction: Correction) -> bool:
+    """Whether a group that was made by hand has samples in two of the source's own splits."""
+    samples = correction.samples
+    rows = samples.positions(correction.merged).tolist()
+    groups, official = samples.column("group_id"), samples.column("split")
+    found: dict[str, set[str | None]] = {}
+    for row in rows:
+        found.setdefault(groups[row], set()).add(official[row])
+    return any(len(splits) > 1 for splits in found.values())
 
 
 def _splits_of(home: Study, samples: SampleTable) -> Splits | None:

@@ -125,6 +125,9 @@ class Journal:
         except BlockingIOError:
             self._file.close()
             raise DataError(f"Another review has {path} open. Go on there, or end it (Ctrl-C) first.") from None
+        except OSError as e:
+            self._file.close()
+            raise self._unwritable(e) from e
         except BaseException:
             self._file.close()
             raise
