@@ -17,7 +17,7 @@ BLOCK = 2048
 """Thumbnails looked at together."""
 
 WINDOW = 5
-"""Side of the box whose mean is taken from each pixel: what is left is fine detail, where marks are and scenes are not."""
+"""Side of the box whose mean is taken from each pixel: what is left is fine detail, where marks are, not scenes."""
 
 CLIP = 0.12
 """Detail beyond it counts as this much: one glaring edge must not weigh as much as a hundred faint marks."""
@@ -122,7 +122,7 @@ def _detail(thumbnails: Array) -> Array:
     total = padded.cumsum(1).cumsum(2)
     box = total[:, WINDOW:, WINDOW:] - total[:, :-WINDOW, WINDOW:] - total[:, WINDOW:, :-WINDOW] \
         + total[:, :-WINDOW, :-WINDOW]  # fmt: skip
-    return np.clip(light - box / WINDOW**2, -CLIP, CLIP).reshape(len(light), -1)
+    return np.asarray(np.clip(light - box / WINDOW**2, -CLIP, CLIP).reshape(len(light), -1))
 
 
 def place_of(weights: Array) -> str:

@@ -83,7 +83,7 @@ def _colour(thumbnails: Array, levels: Array) -> dict[str, Array]:
     n = len(levels)
     planes = thumbnails.reshape(n, -1, 3).transpose(0, 2, 1)
     low, high = (q.astype(np.float32) / 255 for q in _quantiles(planes, EXTREMES))
-    found = {}
+    found: dict[str, Array] = {}
     for what, of in (("mean", levels.reshape(n, -1, 3).mean(1)), ("darkest", low), ("brightest", high)):
         found |= {f"{what} {c}": of[:, i] for i, c in enumerate(CHANNELS)}
         found |= {f"{what} red less green": of[:, 0] - of[:, 1], f"{what} blue less green": of[:, 2] - of[:, 1],

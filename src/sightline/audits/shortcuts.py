@@ -24,8 +24,8 @@ TELLING = {ACQUISITION: 0.7, SCENE: 0.6}
 """Excess purity of a region from which on it is a finding by itself. Of a scene: healthy CIFAR-10 reaches 0.52."""
 
 CERTAIN = -3.0
-"""log10 of the chance that the true purity is nearer to the class's share than to 1; that there is no relation at all is
-refuted at -6 for every region (`scan`)."""
+"""log10 of the chance that the true purity is nearer to the class's share than to 1. That there is no relation at all
+is refuted at -6 for every region (`scan`)."""
 
 MOST = 40
 """Findings in all; the strongest are kept."""
@@ -57,10 +57,11 @@ class Shortcut:
 def shortcuts(evidence: Evidence) -> list[Finding]:
     """One finding for each class and factor of acquisition that gives it away, one for each class of the scene's.
 
-    Levels: error for a fact of acquisition (camera, JPEG tables, size, time) that at least 70 % of the samples in a
-    region beyond the class's share bear out, with p < 1e-6 against half of that on unseen samples; warning for a
-    region of the scene with 75 %. A scene is often content (MNIST's "1" has little ink), so it is never an error.
-    Where nothing is that strong, the most telling factor is one note. Each shows the class with and without the factor.
+    Levels: error for a fact of acquisition (camera, JPEG tables, size, time) with a region whose purity lies at least
+    70 % of the way from the class's share to 1; warning for a region of the scene from 60 % on. Both are certain: that
+    the true purity is less than half way is refuted at 1e-3, that there is no relation at 1e-6, on samples that the
+    region was not grown on. A scene is often content (MNIST's "1" has little ink), so it is never an error. Where
+    nothing is that strong, the most telling factor is one note. Each shows the class with and without the factor.
     """
     return [_finding(evidence, s) for s in telling(evidence)]
 
@@ -82,7 +83,8 @@ def telling(evidence: Evidence) -> list[Shortcut]:
     for label, column in patterns(evidence.inspection, labels, rows, half).items():
         if label in classes:
             region = scan([_taken(column, rows)], labels[rows], label, draws)
-            factor = Factor(name="pattern", tier=SCENE, columns=(column,), edit=PLACES[column.name.removeprefix("pattern ")])
+            edit = PLACES[column.name.removeprefix("pattern ")]
+            factor = Factor(name="pattern", tier=SCENE, columns=(column,), edit=edit)
             found += [] if region is None else [_shortcut(factor, region)]
     return _strongest(found)
 
