@@ -30,7 +30,8 @@ def study(tmp_path: Path) -> Path:
     for p in range(12):
         for i in range(4):
             save_photo(tmp_path / "photos" / f"{p}-{i}.jpg", 10 * p + i, level=130 * (p % 2))
-            rows.append((f"{p}-{i}.jpg", ("bright", "dark")[p % 2], f"P{p}", ("Bern", "Genf")[p // 6], f"2026-01-{p + 1:02d}",
+            name = ("bright", "dark")[p % 2]
+            rows.append((f"{p}-{i}.jpg", name, f"P{p}", ("Bern", "Genf")[p // 6], f"2026-01-{p + 1:02d}",
                          "test" if p > 8 else "train"))  # fmt: skip
     shutil.copy(tmp_path / "photos" / "1-0.jpg", tmp_path / "photos" / "10-0.jpg")
     rows = [(*r[:1], "dark" if r[0] == "10-0.jpg" else r[1], *r[2:]) for r in rows]
@@ -54,9 +55,9 @@ def sizes(study: Path) -> Sequence[int]:
     [
         ([], (32, 4, 12, 0)),
         (["--by", "random", "--group", "patient"], (32, 4, 12, 0)),
-        (["--by", "time", "--group", "patient", "--embargo", "2d", "--val", "0"], (32, 0, 12, 4)),
-        (["--by", "domain", "--domain", "site", "--fold", "1", "--group", "patient"], (20, 4, 24, 0)),
-        (["--by", "domain", "--domain", "site=Bern", "--group", "patient", "--val", "0"], (24, 0, 24, 0)),
+        (["--by", "time", "--group", "patient", "--embargo", "2d", "--val", "0"], (32, 0, 8, 8)),
+        (["--by", "domain", "--domain", "site", "--fold", "1", "--group", "patient"], (16, 4, 24, 4)),
+        (["--by", "domain", "--domain", "site=Bern", "--group", "patient", "--val", "0"], (20, 0, 24, 4)),
         (["--by", "group", "--group", "patient", "--folds", "3", "--fold", "4", "--repeats", "2", "--inner", "2",
           "--inner-fold", "1"], (16, 16, 16, 0)),
     ],

@@ -21,7 +21,7 @@ SAMPLES = samples_of(ROWS, 2)
 def test_each_fold_tests_one_domain() -> None:
     every = list(folds(SAMPLES, by="domain", domain="site"))
     assert [s.how["tested"] for s in every] == [["Basel"], ["Bern"], ["Genf"]]
-    assert [s.sizes for s in every] == [{"train": 32, "val": 8, "test": 20, "left_out": 0}] * 3
+    assert [s.sizes for s in every] == [{"train": 36, "val": 4, "test": 20, "left_out": 0}] * 3
     assert {s.folds for s in every} == {3}
     assert set(reasons(every[0]).values()) == {"site Basel", "site Bern", "site Genf"}
 
@@ -69,7 +69,7 @@ def test_refusals(options: dict[str, Any], said: str) -> None:
     with pytest.raises(SplitError, match=re.escape(said)):
         split(SAMPLES, by="domain", **options)
     if "domain" in options:
-        with pytest.raises(SplitError, match="needs --by|by 'group'|names the kind"):
+        with pytest.raises(SplitError, match=r"by domain names the kind|leave out test"):
             split(SAMPLES, by="group", **options)
 
 

@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 from sightline.errors import SplitError
 from sightline.samples import SampleTable
 from sightline.splits import Request, Splits, folds, split, write_csv
-from tests.splits.material import DRAWN, FEW, WAYS, assigned, named, promise, split_or_refuse, tables
+from tests.splits.material import DRAWN, WAYS, assigned, named, promise, split_or_refuse, tables
 from tests.tables import plain_samples, sample, samples_of
 
-pytestmark = pytest.mark.parametrize("way", WAYS, ids=named)
+each_way = pytest.mark.parametrize("way", WAYS, ids=named)
+
+SOME = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 GROUPS = [sample(f"{g}/{i}", (g + i) % 3, group=g, day=3 * g + i, groups={"site": g % 3})
           for g in range(30) for i in range(3)]  # fmt: skip
@@ -24,8 +26,8 @@ ALL = samples_of(GROUPS)
 """90 samples of which every way makes splits."""
 
 
-@FEW
-@given(samples=tables(), seed=st.integers(0, 5))
+@settings(SOME, max_examples=150)
+@given(way=st.sampled_from(WAYS), samples=tables(), seed=st.integers(0, 5))
 def test_no_group_and_no_copy_in_two_splits_and_a_reason_for_each_row(
     way: dict[str, Any], samples: SampleTable, seed: int
 ) -> None:
@@ -35,8 +37,8 @@ def test_no_group_and_no_copy_in_two_splits_and_a_reason_for_each_row(
         promise(samples, splits)
 
 
-@FEW
-@given(samples=tables(min_size=30), random=st.randoms(use_true_random=False))
+@SOME
+@given(way=st.sampled_from(WAYS), samples=tables(min_size=30), random=st.randoms(use_true_random=False))
 def test_assignment_depends_on_nothing_but_samples_and_request(
     way: dict[str, Any], samples: SampleTable, random: Any
 ) -> None:
@@ -54,8 +56,9 @@ def test_assignment_depends_on_nothing_but_samples_and_request(
             assert again.test.fingerprint == splits.test.fingerprint, "a fingerprint knows no order"
 
 
-@FEW
-@given(samples=tables(min_size=40), pairs=st.lists(st.tuples(st.integers(0, 39), st.integers(0, 39)), max_size=6))
+@SOME
+@given(way=st.sampled_from(WAYS), samples=tables(min_size=40),
+       pairs=st.lists(st.tuples(st.integers(0, 39), st.integers(0, 39)), max_size=6))  # fmt: skip
 def test_pairs_that_belong_together_are_in_one_split(
     way: dict[str, Any], samples: SampleTable, pairs: list[tuple[int, int]]
 ) -> None:
@@ -70,8 +73,8 @@ def test_pairs_that_belong_together_are_in_one_split(
         assert len({names[a], names[b]} - {None}) <= 1
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(samples=tables(min_size=40))
+@SOME
+@given(way=st.sampled_from(WAYS), samples=tables(min_size=40))
 def test_as_csv_and_back(way: dict[str, Any], tmp_path: Path, samples: SampleTable) -> None:
     splits = split_or_refuse(samples, **way)
     if splits is None:
@@ -85,6 +88,7 @@ def test_as_csv_and_back(way: dict[str, Any], tmp_path: Path, samples: SampleTab
     assert (read.digest, read.test, dict(read.how)) == (splits.digest, splits.test, dict(splits.how))
 
 
+@each_way
 def test_the_test_stays_whole_when_train_is_repaired(way: dict[str, Any]) -> None:
     splits = split(ALL, **way)
     gone = {i: f"copy of a sample in val: {n}" for n, i in enumerate(splits.train.ids[:3])}
@@ -94,6 +98,7 @@ def test_the_test_stays_whole_when_train_is_repaired(way: dict[str, Any]) -> Non
     assert fewer.left_out["copy of a sample in val"] == 3
 
 
+@each_way
 def test_folds_yields_every_division_once(way: dict[str, Any]) -> None:
     every = list(folds(ALL, **way))
     assert len({s.digest for s in every}) == len(every)
@@ -117,6 +122,7 @@ def test_folds_yields_every_division_once(way: dict[str, Any]) -> None:
         assert len(tested) == (whole - len(ALL) // 3 if way["by"] == "time" else whole)
 
 
+@each_way
 def test_dropped_samples_are_in_no_split(way: dict[str, Any]) -> None:
     rows = [{**r, "status": "dropped", "reason": "dropped in review: blurred"} if r["key"] in {"0/0", "7/1"} else r
             for r in GROUPS]  # fmt: skip
@@ -124,6 +130,7 @@ def test_dropped_samples_are_in_no_split(way: dict[str, Any]) -> None:
     assert splits.left_out["dropped in review"] == 2
 
 
+@each_way
 @pytest.mark.parametrize("kinds", [(), ("patient",)])
 def test_groups_that_a_person_merged_hold_whatever_is_named(way: dict[str, Any], kinds: tuple[str, ...]) -> None:
     merged = [{**r, "group_id": "review:1" if r["key"] in {"3/0", "18/2"} else f"lone {r['key']}",
@@ -138,6 +145,7 @@ def test_groups_that_a_person_merged_hold_whatever_is_named(way: dict[str, Any],
     assert len(homes - {None}) <= 1
 
 
+@each_way
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_seed_changes_the_assignment_where_there_is_chance(way: dict[str, Any], seed: int) -> None:
     samples = ALL if way["by"] in {"group", "domain", "time"} else plain_samples([60, 60])

@@ -66,7 +66,7 @@ def test_that_is_what_chance_does_not_do() -> None:
             for seed in range(10)
         ]))  # fmt: skip
 
-    assert distance("stratified") < 0.1 * distance("random")
+    assert distance("stratified") < 0.25 * distance("random")
 
 
 def test_folds_share_out_the_rarest_class() -> None:
@@ -115,7 +115,8 @@ def test_who_shows_nothing_is_told_from_whom_nobody_looked_at() -> None:
 
 
 def test_labels_of_others_alone_are_none() -> None:
-    rows = [{**sample(f"s{i}", None), "labels": [{"space": "", "id": 0, "state": 1, "source": "model"}]} for i in range(9)]
+    guess = {"space": "", "id": 0, "state": 1, "source": "model"}
+    rows = [{**sample(f"s{i}", None), "labels": [guess]} for i in range(9)]
     with pytest.raises(SplitError, match=TOO_SMALL):
         split(samples_of(rows))
 

@@ -70,6 +70,15 @@ def test_groups_of_one_size_are_drawn_exactly() -> None:
     assert splits.sizes == {"train": 210, "val": 30, "test": 60, "left_out": 0}
 
 
+def test_a_val_that_every_group_overfills_gets_one() -> None:
+    """Two samples of each class are wanted, and the groups have four: none of them fits, and val must not be empty."""
+    rows = [sample(f"{g}/{i}", g % 2, group=g) for g in range(10) for i in range(4)]
+    assert split(samples_of(rows, 2), val=0.1, test=0.2).sizes["val"] == 4
+    alone = [sample(f"{g}/{i}", g % 2, group=g) for g in range(2) for i in range(4)]
+    with pytest.raises(SplitError, match="leave val and test empty"):
+        split(samples_of(alone, 2))
+
+
 def test_large_groups_reach_test_too() -> None:
     """Sending the largest groups to train first, always, would test on small groups alone."""
     rows = [sample(f"{g}/{i}", i % 2, group=g) for g in range(12) for i in range(20 if g < 4 else 4)]
@@ -108,9 +117,10 @@ def test_every_class_is_spread_over_folds() -> None:
 
 
 def test_random_knows_no_class() -> None:
-    counts = {tuple(np.bincount(samples.labels[[i for i, n in enumerate(split(samples, by="random", seed=s).table["split"]
-                                                                        .to_pylist()) if n == "test"]]))
-              for samples in [plain_samples([50, 50])] for s in range(8)}  # fmt: skip
+    samples, counts = plain_samples([50, 50]), set()
+    for seed in range(8):
+        names = np.array(split(samples, by="random", seed=seed).table["split"].to_pylist())
+        counts.add(tuple(np.bincount(samples.labels[names == "test"]).tolist()))
     assert {a + b for a, b in counts} == {20}
     assert len(counts) > 3
 

@@ -48,9 +48,10 @@ def test_train_ends_an_embargo_before_val_and_val_before_test(
 def test_cuts_near_the_shares() -> None:
     splits = split(DAILY, by="time")
     assert splits.sizes == {"train": 70, "val": 10, "test": 20, "left_out": 0}
-    assert splits.how["from"] == {"test": "2026-03-22T00:00:00", "val": "2026-03-12T00:00:00"}
+    assert splits.how["from"] == {
+        "train": "2026-01-01T00:00:00", "val": "2026-03-12T00:00:00", "test": "2026-03-22T00:00:00"}  # fmt: skip
     assert set(reasons(splits).values()) == {
-        "time to 2026-03-11T00:00:00", "time from 2026-03-12T00:00:00 to 2026-03-21T00:00:00",
+        "time from 2026-01-01T00:00:00 to 2026-03-11T00:00:00", "time from 2026-03-12T00:00:00 to 2026-03-21T00:00:00",
         "time from 2026-03-22T00:00:00 to 2026-04-10T00:00:00",
     }  # fmt: skip
 
@@ -97,7 +98,7 @@ def test_inner_folds_move_val_through_what_lies_before_the_test() -> None:
 @pytest.mark.parametrize(
     ("samples", "options", "said"),
     [
-        (samples_of([sample(f"{i}", i % 2, day=None if i else 3) for i in range(9)], 2), {}, "8 of 9 samples lack a time"),
+        (samples_of([sample(f"{i}", i % 2, day=None if i else 3) for i in range(9)], 2), {}, "8 of 9 samples lack"),
         (samples_of([sample(f"{i}", i % 2) for i in range(9)], 2), {}, "no sample has a time"),
         (samples_of([sample(f"{i}", i % 2, day=3) for i in range(9)], 2), {}, "3 distinct times, got 1"),
         (DAILY, {"embargo": "60d"}, "far enough apart for the embargo"),

@@ -35,8 +35,8 @@ def run(source: str, study: str | Path, *, limit: float | None = None, classes: 
     while the table is and no other is asked for. `tell` gets a line for each stage as it ends. Raises LedgerError
     before the training when the look at the test split will need a note, RecipeError when the checklist fails.
     """
-    asked = {"by": by, "val": val, "test": test}
-    Request(**{k: v for k, v in asked.items() if v is not None})  # a mistake is told before the source is listed
+    asked: dict[str, Any] = {"by": by, "val": val, "test": test}
+    Request(by=by or "auto", val=val, test=test)  # a mistake is told before the source is listed
     home = Path(study)
     reading: dict[str, Any] = {"limit": limit, "classes": classes, "group": tuple(group), "time": time}
     fitting: dict[str, Any] = {"recipe": recipe, "changes": changes, "pretrained": pretrained, "device": device}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,17 +21,22 @@ LEAKS = "leaks"
 NEAR_DUPLICATES = "near-duplicates"
 
 
-def split(study: str | Path, *, without: str | None = None, together: str | None = None, csv: str | None = None,
-          **asked: Any) -> Outcome:  # fmt: skip
+def split(study: str | Path, *, by: str | None = None, val: float | str | None = None, test: float | None = None,
+          seed: int | None = None, group: Sequence[str] = (), embargo: str | None = None, domain: str | None = None,
+          folds: int | None = None, repeats: int | None = None, fold: int | None = None, inner: int | None = None,
+          inner_fold: int | None = None, together: str | None = None, without: str | None = None,
+          csv: str | None = None) -> Outcome:  # fmt: skip
     """Assign the study's samples to train, val and a sealed test, after the first full read of the images.
 
-    What is asked for are the fields of `splits.Request`. `together="near-duplicates"` holds near copies together;
+    The options are those of `splits.Request`, where they are described. `together="near-duplicates"` holds near copies together;
     `without="leaks"` leaves out of the division that the study has what the audit found to lie in a later split too;
     `csv` names a file to write the division to, alone that of the study as it is.
     """
     home = Study.open(study)
     samples = read_hashed(home)
-    options = {name: value for name, value in asked.items() if value not in (None, ())}
+    asked = {"by": by, "val": val, "test": test, "seed": seed, "group": group, "embargo": embargo, "domain": domain,
+             "folds": folds, "repeats": repeats, "fold": fold, "inner": inner, "inner_fold": inner_fold}  # fmt: skip
+    options: dict[str, Any] = {name: value for name, value in asked.items() if value not in (None, ())}
     is_kept = bool(csv) and not options and not (without or together) and home.splits_path.exists()
     if is_kept:
         splits = read_splits(home, samples)
@@ -61,16 +67,16 @@ def _refuse_beside(without: str, options: dict[str, Any]) -> None:
     if without != LEAKS:
         raise SplitError(f"split leaves out {LEAKS!r}, got --without {without}.")
     if options:
-        raise SplitError(f"--without {LEAKS} repairs the splits that the study has, so {', '.join(sorted(options))} has "
-                         "no effect. Split anew first, run sightline audit, then repair.")  # fmt: skip
+        raise SplitError(f"--without {LEAKS} repairs the splits that the study has, so {', '.join(sorted(options))} "
+                         "has no effect. Split anew first, run sightline audit, then repair.")  # fmt: skip
 
 
 def _without_leaks(home: Study, samples: SampleTable) -> Splits:
     splits = read_splits(home, samples)
     findings = Findings.read(home.need(home.findings_path, "audit"))
     if (findings.about.get("samples"), findings.about.get("splits")) != (samples.digest, splits.digest):
-        raise DataError(f"The findings of {home.directory} are of other samples or splits than it holds now. Look again: "
-                        f"sightline audit {home.directory}")  # fmt: skip
+        raise DataError(f"The findings of {home.directory} are of other samples or splits than it holds now. Look "
+                        f"again: sightline audit {home.directory}")  # fmt: skip
     keys = dict(zip(samples.column("sample_id"), samples.column("key"), strict=True))
     reasons: dict[bytes, str] = {}
     # The latest split last: of copies in val and in test the one in test is the reason.
@@ -84,7 +90,7 @@ def _without_leaks(home: Study, samples: SampleTable) -> Splits:
 def _near_copies(home: Study, samples: SampleTable, together: str) -> list[tuple[bytes, bytes]]:
     if together != NEAR_DUPLICATES:
         raise SplitError(f"split holds {NEAR_DUPLICATES!r} together, got --together {together}.")
-    from sightline.similarity import near_pairs
+    from sightline.similarity.search import near_pairs
 
     certain = near_pairs(read_inspection(home, samples)).certain
     ids = samples.column("sample_id")

@@ -65,7 +65,8 @@ def _split_options(how: Mapping[str, Any]) -> dict[str, Any]:
     options = {"by": how.get("file", by), **{name.replace("_", "-"): how.get(name) for name in names}}
     if not how.get("folds") and by not in {"official", "domain", "file"}:
         options["test"] = how.get("test")
-    has_no_effect = {"seed": by == "time", "val": how.get("inner") or (by == "file" and how.get("val") in {"file", 0.0})}
+    is_given = by == "file" and how.get("val") in {"file", 0.0}
+    has_no_effect = {"seed": by == "time", "val": is_given or how.get("inner")}
     together = {"together": "near-duplicates"} if how.get("pairs") else {}
     return {k: v for k, v in options.items() if not has_no_effect.get(k)} | together
 
@@ -73,7 +74,7 @@ def _split_options(how: Mapping[str, Any]) -> dict[str, Any]:
 def _options(values: Mapping[str, Any]) -> str:
     said = []
     for name, value in values.items():
-        if value is None or value in ([], ()) or (name in {"folds", "fold", "inner", "inner-fold", "embargo"} and not value):
+        if value is None or value in ([], (), "") or (name in {"folds", "fold", "inner", "inner-fold"} and not value):
             continue
         text = ",".join(map(str, value)) if isinstance(value, Sequence) and not isinstance(value, str) else str(value)
         said.append(f" --{name} {_line(text)}")

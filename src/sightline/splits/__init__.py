@@ -23,7 +23,17 @@ from sightline.splits.official import divide_officially, has_official
 from sightline.splits.own import divide
 from sightline.splits.parts import TEST, Parts
 from sightline.splits.request import (
-    DOMAIN, FILE, GROUP, HASH, METHODS, OFFICIAL, RANDOM, STRATIFIED, TIME, Request, request_of,
+    DOMAIN,
+    FILE,
+    GROUP,
+    HASH,
+    METHODS,
+    OFFICIAL,
+    RANDOM,
+    STRATIFIED,
+    TIME,
+    Request,
+    request_of,
 )  # fmt: skip
 from sightline.splits.statistics import Statistics, channel_statistics
 from sightline.splits.temporal import divide_by_time

@@ -85,6 +85,8 @@ def by_class(units: Units, labels: Array, quota: Array, seed: int, purpose: str,
         part[u] = _choose(room[:, cells.label[at]], cells.counts[at], choice[u])
         room[part[u], cells.label[at]] -= cells.counts[at]
     _fill(part, room, units, labels, draws, first_keeps_all)
+    if first_keeps_all:
+        _fill_empty(part, quota, cells, units.sizes, draws)
     return part
 
 
@@ -140,6 +142,21 @@ def _share_out(left: Array, n: int, first_keeps_one: bool) -> Array:
         wish[0] = np.inf
     whole[np.argsort(-wish, kind="stable")[: n - int(whole.sum())]] += 1
     return whole
+
+
+def _fill_empty(part: Array, quota: Array, cells: Cells, sizes: Array, draws: Array) -> None:
+    """Give a part that all units overfilled, and so got none, the unit nearest to its size that the first can spare."""
+    for p in range(1, len(quota)):
+        total = int(quota[p].sum())
+        if total == 0 or (part == p).any():
+            continue
+        is_first = part[cells.unit] == 0
+        last_of_class = np.bincount(cells.label[is_first], minlength=quota.shape[1])[cells.label] == 1
+        spare = part == 0
+        spare[cells.unit[is_first & last_of_class]] = False
+        units = np.flatnonzero(spare)
+        if len(units):
+            part[units[np.lexsort((draws[units], np.abs(sizes[units] - total)))[0]]] = p
 
 
 def by_hash(units: Units, shares: Sequence[float], seed: int, purpose: str) -> Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -90,7 +91,7 @@ def _verify_times(samples: SampleTable, names: Array, how: Mapping[str, Any]) ->
     times = samples.table["time"].cast(pa.int64()).to_numpy(zero_copy_only=False)
     embargo = duration_us(how.get("embargo", ""))
     present = [s for s in SPLITS.tolist() if (names == s).any()]
-    for earlier, later in zip(present, present[1:], strict=False):
+    for earlier, later in pairwise(present):
         gap = float(times[names == later].min()) - float(times[names == earlier].max())
         if not (gap > 0 and gap >= embargo):  # also where a time is missing
             raise SplitError(f"{samples.name}: {earlier} does not end before {later} begins, with the embargo "

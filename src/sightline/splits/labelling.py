@@ -57,9 +57,9 @@ def labelling(samples: SampleTable) -> Labelling:
 
 def is_divided(samples: SampleTable) -> Array:
     """Boolean per row: the sample has its classes told, and nobody dropped it, so that a split may hold it."""
-    return labelling(samples).is_told & ~samples.is_dropped
+    return np.asarray(labelling(samples).is_told & ~samples.is_dropped)
 
 
 def shows_several(samples: SampleTable) -> bool:
-    """Whether the samples have several labels each, or none, and no column of one class; nothing here trains on these."""
+    """Whether classes are told, but not as the one class of a sample, which is what training takes."""
     return not samples.is_labelled.any() and bool(labelling(samples).is_told.any())

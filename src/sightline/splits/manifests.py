@@ -55,8 +55,8 @@ def as_the_file_says(samples: SampleTable, request: Request) -> SampleTable:
     table = _read(path)
     column = next((name for name in ("sample_id", "key") if name in table.schema.names), None)
     if column is None or "split" not in table.schema.names:
-        raise DataError(f"{path} has the columns {', '.join(table.schema.names)}; an assignment needs `split` and `key` "
-                        "or `sample_id` (as `sightline split --csv FILE` writes them).")  # fmt: skip
+        raise DataError(f"{path} has the columns {', '.join(table.schema.names)}; an assignment needs `split` and "
+                        "`key` or `sample_id` (as `sightline split --csv FILE` writes them).")  # fmt: skip
     named, words = (table[name].cast(pa.string()).to_pylist() for name in (column, "split"))
     own = samples.column("key") if column == "key" else [i.hex() for i in samples.column("sample_id")]
     place = {name: row for row, name in enumerate(own)}
@@ -92,8 +92,8 @@ def divide_by_file(samples: SampleTable, request: Request) -> Parts:
                          "or name those samples train.")  # fmt: skip
     if wants_val and (request.val_share or request.inner):
         parts = carve_val(samples, request, parts)
-    how = {"val": FILE if given[VAL] else request.val_share if wants_val else 0.0, "test": FILE if given[TEST] else None,
-           "file": path.name, "sha256": sha256_file(path)}  # fmt: skip
+    how = {"val": FILE if given[VAL] else request.val_share if wants_val else 0.0,
+           "test": FILE if given[TEST] else None, "file": path.name, "sha256": sha256_file(path)}  # fmt: skip
     return Parts(parts.names, parts.reasons, how)
 
 

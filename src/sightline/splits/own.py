@@ -33,7 +33,7 @@ def divide(samples: SampleTable, request: Request) -> Parts:
         if not is_test.any() or is_test.all():
             raise SplitError(f"{samples.name}: fold {request.fold} of {request.folds} would hold {int(is_test.sum())} "
                              f"of {len(samples)} samples. There are too few samples or groups; ask for fewer folds.")
-        parts = Parts(np.where(is_test, TEST, None), _numbered(fold_of, request.folds, again), how)
+        parts = Parts(np.full(len(samples), TEST, object), _numbered(fold_of, request.folds, again), how)
         rest = np.flatnonzero(~is_test)
         held = hold_out(samples.take(rest), request, len(samples), f"of fold {request.fold}")
         reasons = np.array([f"{a}, {b}" for a, b in zip(parts.reasons[rest], held.reasons, strict=True)], object)

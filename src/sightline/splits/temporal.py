@@ -12,7 +12,7 @@ import pyarrow as pa
 from sightline.errors import SplitError
 from sightline.samples import SampleTable
 from sightline.splits.allotment import totals_of
-from sightline.splits.parts import TEST, TRAIN, VAL, Parts
+from sightline.splits.parts import SPLITS, TEST, TRAIN, VAL, Parts
 from sightline.splits.request import Request, duration_us
 from sightline.splits.units import units_of
 
@@ -34,7 +34,7 @@ class Timeline:
 
     @cached_property
     def before(self) -> Array:
-        """For each moment, how many lie before it by the embargo at least: the end of what a part from there follows."""
+        """For each moment, how many lie before it by the embargo at least: where the part before must end."""
         allowed = np.searchsorted(self.moments, self.moments - self.embargo, side="right")
         return np.minimum(allowed, np.arange(len(self.moments)))
 
@@ -72,7 +72,7 @@ class Timeline:
 
 
 def divide_by_time(samples: SampleTable, request: Request) -> Parts:
-    """Parts by time. A group counts by its latest sample; what of it is earlier than its part begins is left out.
+    """Parts by time. A group counts by its latest sample; what of it is no later than the part before is left out.
 
     With folds the test is a block that moves forward, and train all before it (an expanding window): of folds + 1
     blocks the first is never tested, and val is a share of what lies before the test. Inner folds move val through
@@ -84,32 +84,32 @@ def divide_by_time(samples: SampleTable, request: Request) -> Parts:
     moments, ends = np.unique(latest, return_inverse=True)
     counts = np.bincount(ends, weights=units.sizes, minlength=len(moments)).astype(np.int64)
     line = Timeline(moments, counts, duration_us(str(request.embargo)))
-    parts, spans = _painted(line, request)
-    how = {"val": request.val_share, "test": 1 / (request.folds + 1) if request.folds else request.test_share,
-           "from": {split: _iso(moments[begin]) for split, (begin, _) in spans.items()}}  # fmt: skip
+    parts = _painted(line, request)
     of_row = ends[units.of]
-    parts = Parts(parts.names[of_row], parts.reasons[of_row], how)
-    for split, (begin, _) in spans.items():
-        early = (parts.names == split) & (times < moments[begin])
-        parts = parts.leave_out(early, f"earlier than {split}, where its group ends")
-    return parts
+    how: dict[str, Any] = {"val": request.val_share, "test": request.test_share, "from": {}}
+    if request.folds:
+        how["test"] = 1 / (request.folds + 1)
+    return _in_order(Parts(parts.names[of_row], parts.reasons[of_row], how), times, line.embargo)
 
 
-def _painted(line: Timeline, request: Request) -> tuple[Parts, dict[str, Span]]:
-    """Parts of the moments, painted from the latest to the earliest, and the spans of val and test."""
-    end, spans = len(line.moments), {}
+def _painted(line: Timeline, request: Request) -> Parts:
+    """Parts of the moments, painted from the latest to the earliest."""
+    end = len(line.moments)
     parts = Parts.of(np.full(end, None, object), f"later than the test of fold {request.fold} of {request.folds}")
 
-    def paint(span: Span, split: str | None, reason: str) -> None:
+    def paint(span: Span, split: str | None, reason: str = "") -> None:
         nonlocal parts
         at = np.arange(*span)
         parts = parts.put(at, Parts.of(np.full(len(at), split, object), reason))
 
     def place(split: str, span: Span) -> int:
-        spans[split] = span
         paint((0, span[0]), None, f"within the embargo of {request.embargo} before {split}")
-        paint(span, split, f"time from {_iso(line.moments[span[0]])} to {_iso(line.moments[span[1] - 1])}")
-        return int(line.before[span[0]])
+        paint(span, split)
+        end = int(line.before[span[0]])
+        if end == 0:
+            raise SplitError(f"The embargo of {request.embargo} leaves nothing to train on before {split}. Shorten it, "
+                             "or ask for fewer folds or a later one.")  # fmt: skip
+        return end
 
     wanted = totals_of(int(line.counts.sum()), (1, request.val_share, request.test_share))
     has_val = bool(request.val_share or request.inner)
@@ -123,11 +123,25 @@ def _painted(line: Timeline, request: Request) -> tuple[Parts, dict[str, Span]]:
         end = place(VAL, line.blocks(end, request.inner + 1)[request.inner_fold + 1])
     elif request.val_share:
         end = place(VAL, line.last(end, wanted[1], 1))
-    if end == 0:
-        raise SplitError(f"The embargo of {request.embargo} leaves nothing to train on. Shorten it, or ask for fewer "
-                         "folds or a later one.")  # fmt: skip
-    paint((0, end), TRAIN, f"time to {_iso(line.moments[end - 1])}")
-    return parts, spans
+    paint((0, end), TRAIN)
+    return parts
+
+
+def _in_order(parts: Parts, times: Array, embargo: int) -> Parts:
+    """Parts in which each single sample, not its unit alone, comes an embargo after the part before ends."""
+    end, begins = None, {}
+    for split in SPLITS.tolist():
+        inside = parts.names == split
+        if not inside.any():
+            continue
+        if end is not None:
+            early = inside & ~((times > end) & (times >= end + embargo))
+            parts = parts.leave_out(early, f"earlier than {split}, where its group ends")
+            inside &= ~early
+        begin, end = int(times[inside].min()), int(times[inside].max())
+        begins[split] = _iso(begin)
+        parts.reasons[inside] = f"time from {_iso(begin)} to {_iso(end)}"
+    return Parts(parts.names, parts.reasons, {**parts.how, "from": begins})
 
 
 def _times(samples: SampleTable) -> Array:

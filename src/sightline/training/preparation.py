@@ -121,8 +121,8 @@ def _labelled(samples: SampleTable, split: Split | None) -> Positions:
 
 def _check_data(samples: SampleTable, num_train: int, num_classes: int, batch_size: int, world: World) -> None:
     if shows_several(samples):
-        raise DataError(f"{samples.name} has several labels a sample, and training takes one class a sample. Index a view "
-                        "that has one (coco#crops, say), or a manifest with a column of classes.")  # fmt: skip
+        raise DataError(f"{samples.name} has several labels a sample, and training takes one class a sample. Index a "
+                        "view that has one (coco#crops, say), or a manifest with a column of classes.")  # fmt: skip
     if not num_train:
         raise DataError(f"{samples.name}: the training split has no readable labelled sample. Run sightline split "
                         "again, or see the reasons in samples.parquet.")
