@@ -77,8 +77,8 @@ LABELS = _option("--labels", action="append", default=[], metavar="WHO=FILE",
                  "raters=labels.npy#FIELD; repeat for more")  # fmt: skip
 LABELS_SPLIT = _option("--labels-split", choices=("train", "val", "test"),
                        help="the split whose order --labels are in, where its rows have no keys and sizes do not tell")
-BY = _option("--by", metavar="HOW", help="how to assign samples: auto, official, random, stratified, group, time, hash, "
-             "domain, or a CSV or Parquet file of keys and splits")  # fmt: skip
+BY = _option("--by", metavar="HOW", help="auto, official, random, stratified, group, time, hash, domain, or a CSV or "
+             "Parquet file of keys and splits")  # fmt: skip
 VAL = _option("--val", type=_share_or_word, metavar="SHARE", help="share of train held out for choosing, or `official`")
 TEST = _option("--test", type=float, metavar="SHARE", help="share of all samples to seal")
 NOTE = _option("--note", metavar="WHY", help="why this look at the test set is needed; required from the second on")
@@ -103,7 +103,7 @@ VERBS: tuple[Verb, ...] = (
           _option("--group", type=_names, default=(), metavar="KIND", help="kinds of groups that must not be split"),
           _option("--together", choices=("near-duplicates",), help="what else must not be split"),
           _option("--embargo", metavar="TIME", help="by time: left out between the splits, such as 30d or 12h"),
-          _option("--domain", metavar="KIND", help="by domain: the kind of group that is it, or KIND=A,B to test these"),
+          _option("--domain", metavar="KIND", help="by domain: the kind of group that is it; KIND=A,B tests these"),
           _option("--folds", type=int, metavar="N", help="the test is one of N folds"),
           _option("--repeats", type=int, metavar="R", help="draw the folds R times"),
           _option("--fold", type=int, metavar="I", help="which of them is the test: 0 … N × R - 1"),
