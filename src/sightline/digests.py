@@ -90,7 +90,7 @@ class RowsDigest:
         rows = pa.concat_tables([self._rest, rows.select(self._schema.names).cast(self._schema)])
         whole = rows.num_rows - rows.num_rows % CHUNK
         self._write(rows.slice(0, whole))
-        self._rest = rows.slice(whole)
+        self._rest = rows.slice(whole) if whole < rows.num_rows else self._schema.empty_table()
 
     def _write(self, rows: pa.Table) -> None:
         for name, file in self._files.items():

@@ -48,15 +48,16 @@ def may_be_published(first: Listing) -> bool:
     """
     if not first.keys:
         return False
-    paths, ids = _paths_of(first), set(first.class_ids)
-    if _NUMBERED.fullmatch(paths[0]):
-        return len(ids) == len(listed(IMAGENET_1K))
-    if _CORRUPTED.fullmatch(paths[0]):
+    path, ids = _paths_of(first)[0], set(first.class_ids)
+    # Folders around those of the classes are no ids that tell anything.
+    if _NUMBERED.fullmatch(path):
+        return len(ids) == len(listed(IMAGENET_1K)) or not all(map(str.isdecimal, ids))
+    if _CORRUPTED.fullmatch(path):
         return True
     if not ids or not are_wnids(ids):
-        return named(first.keys[0]) is not None
+        return bool(_IN_WNID.fullmatch(path) or named(first.keys[0]))
     parts = [set(listed(name)) for name in (IMAGENET_1K, "imagenet_r", "imagenet_a")]
-    return ids in parts or (len(ids) > len(parts[0]) and _OF_21K.fullmatch(paths[0]) is not None)
+    return ids in parts or (len(ids) > len(parts[0]) and _OF_21K.fullmatch(path) is not None)
 
 
 def as_published(listing: Listing) -> Listing:

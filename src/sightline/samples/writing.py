@@ -56,6 +56,7 @@ def write_pieces(pieces: Iterable[SampleTable], samples: Path, classes: Path) ->
         for group in _regrouped(tables()):
             rows.add(group)
             writer.write_table(group)
+            del group
         if last is None:
             raise DataError("A table without pieces cannot be written.")
         identity = rows.hexdigest([*IDENTITY, *(name for name in FURTHER if name in further)])
@@ -66,14 +67,17 @@ def write_pieces(pieces: Iterable[SampleTable], samples: Path, classes: Path) ->
 
 
 def _regrouped(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
-    """The same rows in tables of `ROWS`; the last one has what is left."""
+    """The same rows in tables of `ROWS`, without a copy of them; the last one has what is left."""
     waiting: list[pa.Table] = []
+    count = 0
     for table in tables:
         waiting.append(table)
-        while sum(t.num_rows for t in waiting) >= ROWS:
-            whole = pa.concat_tables(waiting)
-            yield whole.slice(0, ROWS).combine_chunks()
-            waiting = [whole.slice(ROWS)]
-    rest = pa.concat_tables(waiting) if waiting else SCHEMA.empty_table()
-    if rest.num_rows:
-        yield rest.combine_chunks()
+        count += table.num_rows
+        while count >= ROWS:
+            whole = pa.concat_tables(waiting).unify_dictionaries()
+            ready = [whole.slice(0, ROWS)]
+            waiting, count = [whole.slice(ROWS)] if count > ROWS else [], count - ROWS
+            del whole
+            yield ready.pop()  # whoever takes it has it alone: 50 MB that go before the next come
+    if count:
+        yield pa.concat_tables(waiting).unify_dictionaries()
