@@ -22,6 +22,7 @@ from sightline.audits.findings import LEVELS, SCHEMA, Finding, Findings
 from sightline.audits.label_errors import label_errors
 from sightline.audits.normalization import normalization_statistics
 from sightline.audits.optimism import optimism
+from sightline.audits.quality import quality
 from sightline.audits.shortcuts import shortcuts
 from sightline.audits.straddling import groups_across_splits
 from sightline.audits.unreadable import unreadable
@@ -49,6 +50,7 @@ CHECKS: tuple[Check, ...] = (
     Check("class-balance", "classes of very different size, and splits with other class shares", class_balance),
     Check("class-counts", "classes that are empty, absent from a split, or very small", class_counts),
     Check("unreadable", "files that cannot be decoded completely", unreadable),
+    Check("quality", "images that are damaged, misnamed or unlike the others", quality),
     Check("groups-across-splits", "groups with members in two splits", groups_across_splits),
     Check("augmented-copies", "files made from one another, on both sides of a split", augmented_copies),
     Check("time-order", "training samples from after the test begins", time_order),

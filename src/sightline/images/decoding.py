@@ -81,7 +81,7 @@ class Pixels:
     orientation: int = 1
     """EXIF orientation 1 … 8 that has NOT been applied."""
     complaint: str | None = None
-    """What the decoder of a JPEG complained of and went on: damage that is guessed over, or bytes too many."""
+    """What the decoder of a JPEG complained of and went on; None: of nothing."""
 
 
 def codec_of(head: bytes) -> str:
@@ -93,7 +93,18 @@ def codec_of(head: bytes) -> str:
             return codec
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "webp"
-    raise DecodeError(f"not an image: begins with {head[:12]!r}")
+    raise DecodeError(f"not an image{_but(head[:16])}: begins with {head[:12]!r}")
+
+
+def _but(head: bytes) -> str:
+    """What begins like this, where people would know: the page of a server that had no image, a list, …"""
+    try:
+        text = head.decode()
+    except UnicodeDecodeError:
+        return ""
+    if text.lstrip("\ufeff \t\r\n").lower().startswith(("<!doctype", "<html", "<head", "<?xml", "<body", "<script")):
+        return " but a page of HTML or XML"
+    return " but text" if all(c.isprintable() or c.isspace() for c in text) else ""
 
 
 def sniff(source: bytes | IO[bytes]) -> Header:

@@ -133,7 +133,7 @@ PERCENTILES = (1, 5, 50, 95, 99)
 def _fine_percentiles(values: Array) -> Array | None:
     if values.dtype == np.uint8:
         return None
-    grey = values[..., 0] if values.shape[2] == 1 else values.astype(np.float32) @ np.float32([0.299, 0.587, 0.114])
+    grey = values[..., 0] if values.shape[2] == 1 else values.astype(np.float64) @ np.array([0.299, 0.587, 0.114])
     return np.asarray(np.percentile(grey, PERCENTILES) / 65535)
 
 
@@ -164,7 +164,8 @@ def _colours(thumbnail: Array) -> tuple[float, ...]:
     largest = cv2.max(cv2.max(red, green), blue)
     chroma = cv2.subtract(largest, cv2.min(cv2.min(red, green), blue))
     saturation = float((chroma / np.maximum(largest, 1, dtype=np.float32)).mean())
-    return (*(float(m) / 255 for m in mean.ravel()), saturation, float(chroma.max()) / 255, float(deviation.max()) / 255)
+    means = (float(m) / 255 for m in mean.ravel())
+    return (*means, saturation, float(chroma.max()) / 255, float(deviation.max()) / 255)
 
 
 def _edges(thumbnail: Array) -> Array:
@@ -185,8 +186,8 @@ def sharpness_of(grey: Array) -> float:
     have any contrast: a blurred ground is no blurred picture. A ratio, so that contrast does not count. The blur effect
     of F. Crete et al. (2007) asks the same with a blur of nine pixels; at the value that 1 % of 250 originals of
     ImageNet lie below, that finds 30 % of their copies blurred by a Gaussian of one pixel and 87 % by 1.5, this one
-    65 % and 97 %. Measured in every fourth row of the picture, halved until its longer side is at most
-    `WORKING_SIDE`, as a network would see it. NaN for a picture without any step, or of fewer than 12 rows or columns.
+    65 % and 97 %. Measured in every fourth row of the picture, halved until its longer side is at most `WORKING_SIDE`,
+    as a network would see it. NaN for a picture without any step, or of fewer than 12 rows or columns.
     """
     import cv2
 
@@ -201,9 +202,9 @@ def sharpness_of(grey: Array) -> float:
     # Two levels between neighbours on average: below it the encoder's noise is all there is.
     telling = near >= 4 * first.size / near.size
     if not telling.any():
-        return 1.5 * (1 - float(far.sum() / (3 * near.sum()))) if near.any() else float("nan")
+        return max(1.5 * (1 - float(far.sum() / (3 * near.sum()))), 0.0) if near.any() else float("nan")
     ratio = np.sort(far[telling] / (3 * near[telling]))
-    return 1.5 * (1 - float(ratio[len(ratio) // 10]))
+    return max(1.5 * (1 - float(ratio[len(ratio) // 10])), 0.0)
 
 
 def _halved(picture: Array) -> Array:

@@ -42,8 +42,10 @@ def storing(to: Path | None, side: int) -> Iterator[Store]:
     with written_whole(to) as temporary:
         # Photographs do not compress; what does (digits, scans) does so at the lowest level too.
         schema = stored_schema(side)
-        with pq.ParquetWriter(temporary, schema, compression="zstd", compression_level=1,
-                              use_dictionary=[f.name for f in schema if pa.types.is_string(f.type)]) as writer:  # fmt: skip
+        texts = [f.name for f in schema if pa.types.is_string(f.type)]
+        with pq.ParquetWriter(
+            temporary, schema, compression="zstd", compression_level=1, use_dictionary=texts
+        ) as writer:
             yield _File(writer, to, side)
 
 

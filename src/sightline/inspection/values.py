@@ -117,8 +117,8 @@ class Inspection:
             raise DataError(f"{path} is not a readable Parquet file ({e}). Remove it; `sightline audit` makes it "
                             "again.") from None  # fmt: skip
         if about["samples"] != identity_of(samples):
-            raise OtherSamplesError(f"{path} is of other samples or of other files than the table holds now. Remove it; "
-                            "`sightline audit` makes it again.")  # fmt: skip
+            raise OtherSamplesError(f"{path} is of other samples or of other files than the table holds now. Remove "
+                                    "it; `sightline audit` makes it again.")  # fmt: skip
         return cls(samples=samples, table=table.cast(SCHEMA), pictures=Thumbnails(side=about["side"], kept=Path(path)))
 
 

@@ -19,7 +19,6 @@ from sightline.images.upright import oriented
 from sightline.progress import progress
 from sightline.samples.schema import SCHEMA
 
-
 R = TypeVar("R")
 
 BLOCK = 1024

@@ -1,0 +1,120 @@
+"""Quality: each bad file is told for what it is, healthy ones are left alone, and what is usual is told once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from benchmarks.auditing.bad_files import write_bad_files
+from PIL import Image
+
+import sightline as sl
+from sightline.audits import Findings, audit
+from sightline.audits.oddities import KINDS
+from sightline.audits.unreadable import kind_of
+from tests.inspection.test_pictures import scene
+from tests.sources import encoded, jpeg, write_files
+
+
+def kinds_of(found: Findings) -> dict[str, set[str]]:
+    """File name → kinds told of it."""
+    told: dict[str, set[str]] = {}
+    for row in found.table.to_pylist():
+        evidence = json.loads(row["evidence"])
+        for name in (row["subject"], evidence.get("related", row["subject"])):
+            told.setdefault(name.split("/")[-1], set()).add(evidence.get("kind", row["check"]))
+    return told
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eighty scenes as JPEGs."""
+    files = {f"p{i:02d}.JPEG": encoded(scene(300, 400, seed=i), "JPEG", quality=92) for i in range(80)}
+    return write_files(tmp_path_factory.mktemp("photographs"), files)
+
+
+def test_bad_files_are_told_for_what_they_are(photographs: Path, tmp_path: Path) -> None:
+    wanted = write_bad_files(tmp_path, photographs)
+    told = kinds_of(audit(sl.index(tmp_path), checks=["quality", "unreadable", "exact-duplicates"]))
+    assert {name: kinds - told.get(name, set()) for name, kinds in wanted.items()} == {name: set() for name in wanted}
+    assert [name for name in told if name.startswith("healthy")] == []
+
+
+def test_real_bad_files_are_told_for_what_they_are(shared_data: Any, tmp_path: Path) -> None:
+    wanted = write_bad_files(tmp_path, shared_data("imagenet-originals"))
+    told = kinds_of(audit(sl.index(tmp_path), checks=["quality", "unreadable", "exact-duplicates"]))
+    assert {name: kinds - told.get(name, set()) for name, kinds in wanted.items()} == {name: set() for name in wanted}
+
+
+def written(folder: Path, files: Mapping[str, bytes]) -> Findings:
+    in_classes = {f"c{i % 2}/{name}": data for i, (name, data) in enumerate(files.items())}
+    return audit(sl.index(write_files(folder, in_classes)), checks=["quality"])
+
+
+def test_what_most_images_are_is_told_once(tmp_path: Path) -> None:
+    grey = {f"{i:02d}.jpg": encoded(scene(60, 80, seed=i).convert("L").convert("RGB"), "JPEG") for i in range(30)}
+    colour = {f"c{i:02d}.jpg": encoded(scene(60, 80, seed=i), "JPEG") for i in range(30)}
+    found = written(tmp_path / "half", grey | colour).table.to_pylist()
+    (row,) = [r for r in found if "grey-as-colour" in r["evidence"]]
+    assert (row["level"], row["subject"], row["sample_id"]) == ("info", "grey-as-colour", None)
+    evidence = json.loads(row["evidence"])
+    assert evidence["count"] == 30
+    assert len(evidence["galleries"][0]["ids"]) == 12
+    few = dict(list(grey.items())[:5])
+    assert len([r for r in written(tmp_path / "few", few | colour).table.to_pylist() if r["sample_id"]]) == 5
+
+
+def test_a_dark_set_is_no_set_of_warnings(tmp_path: Path) -> None:
+    dark = {f"{i:02d}.png": encoded(scene(60, 80, seed=i).point(lambda v: v // 8), "PNG") for i in range(30)}
+    rows = written(tmp_path / "dark", dark).table.to_pylist()
+    assert {r["level"] for r in rows} == {"info"}
+    assert any(r["subject"] == "dark" for r in rows)
+
+
+def test_an_image_that_is_gone_is_told(tmp_path: Path) -> None:
+    folder = write_files(tmp_path / "gone", {f"c{i % 2}/{i}.jpg": jpeg(i, 64, 64) for i in range(3)})
+    samples = sl.index(folder).hashed()
+    (folder / "c1" / "1.jpg").unlink()
+    (row,) = [r for r in audit(samples, checks=["quality"]).table.to_pylist() if "lost" in r["evidence"]]
+    assert row["subject"] == "c1/1.jpg"
+    assert "file is missing" in row["evidence"]
+
+
+def test_kinds_stand_behind_those_that_say_it_better() -> None:
+    names = [kind.name for kind in KINDS]
+    assert len(set(names)) == len(names)
+    for i, kind in enumerate(KINDS):
+        assert set(kind.unless) <= set(names[:i])
+        assert 0 <= kind.score <= 1
+        assert {kind.level, kind.usual} <= {"warning", "info"}
+
+
+@pytest.mark.parametrize(
+    ("reason", "kind"),
+    [
+        ("empty file (0 bytes)", "empty"), ("file is missing: a.jpg", "missing"),
+        ("not an image but a page of HTML or XML: begins with b'<html'", "html"),
+        ("not an image but text: begins with b'words'", "text"), ("not an image: begins with b'\\x00'", "not-an-image"),
+        ("damaged jpeg: image file is truncated (3 bytes not processed)", "truncated"),
+        ("damaged png: broken PNG file", "damaged"), ("16-bit RGB png is not supported: cut", "unsupported"),
+        ("9 × 9 is more than 4 pixels; set SIGHTLINE_MAX_PIXELS to accept larger images", "too-large"),
+    ],
+)  # fmt: skip
+def test_reasons_have_kinds(reason: str, kind: str) -> None:
+    assert kind_of(reason) == kind
+
+
+def test_blank_pictures_of_any_colour(tmp_path: Path) -> None:
+    plain = {f"{i}.png": encoded(Image.fromarray(np.full((50, 60, 3), c, np.uint8)), "PNG")
+             for i, c in enumerate([(255, 255, 255), (0, 0, 0), (200, 10, 10)])}  # fmt: skip
+    # Two colours of one luminance are no blank picture.
+    two = np.full((50, 60, 3), (255, 0, 0), np.uint8)
+    two[:, 30:] = (0, 130, 0)
+    told = kinds_of(written(tmp_path / "blank", plain | {"two.png": encoded(Image.fromarray(two), "PNG")}))
+    assert [told[f"{i}.png"] & {"blank", "dark", "light", "blurred", "low-information"} for i in range(3)] == [
+        {"blank"}] * 3  # fmt: skip
+    assert "blank" not in told.get("two.png", set())
