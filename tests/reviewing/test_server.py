@@ -138,3 +138,18 @@ def test_each_review_has_a_secret_of_its_own(opened: Review, made: Material) -> 
         assert len(second.url.split("/")[3]) >= 22
     with pytest.raises(DataError, match="Another review"):
         sl.review(made.samples, made.findings, decisions=made.study.decisions_path)
+
+
+def test_a_defect_is_told_and_the_review_goes_on(
+    ask: Callable[..., Answer], opened: Review, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(_: int) -> None:
+        raise ZeroDivisionError("x")
+
+    with monkeypatch.context() as m:
+        m.setattr(opened.session, "item", broken)
+        status, _, body = ask("item/0")
+    assert status == 500
+    assert "defect of Sightline (ZeroDivisionError: x)" in json.loads(body)["error"]
+    assert "Traceback" in capsys.readouterr().err
+    assert ask("item/0")[0] == 200

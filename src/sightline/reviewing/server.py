@@ -13,6 +13,7 @@ import secrets
 import socketserver
 import sys
 import threading
+import traceback
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
@@ -140,6 +141,10 @@ class _Handler(BaseHTTPRequestHandler):
             status, body, kind = _refused(HTTPStatus.NOT_FOUND, str(e))
         except SightlineError as e:
             status, body, kind = _refused(HTTPStatus.CONFLICT, str(e))
+        except Exception as e:  # noqa: BLE001 — the border: a defect keeps its traceback, and the review goes on
+            traceback.print_exception(e)
+            said = f"This is a defect of Sightline ({type(e).__name__}: {e}); please report what the terminal shows."
+            status, body, kind = _refused(HTTPStatus.INTERNAL_SERVER_ERROR, said)
         if status >= HTTPStatus.BAD_REQUEST:
             self.close_connection = True  # the body of a refused request was perhaps not read
         self.send_response(status)
