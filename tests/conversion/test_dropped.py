@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 import sightline as sl
 from sightline.digests import short
 from sightline.reviewing import Decision, corrected
@@ -37,3 +39,11 @@ def test_a_packed_study_has_their_rows(photo_folder: Path, tmp_path: Path) -> No
     assert made.samples.is_dropped.tolist() == before.is_dropped.tolist()
     assert made.tally.num_unreadable == 0
     assert made.tally.num_recoded + sum(made.tally.as_they_are.values()) == len(before) - 1
+
+
+def test_hugging_face_gets_none_of_them(photo_folder: Path) -> None:
+    pytest.importorskip("datasets")
+    before = reviewed(photo_folder)
+    made = sl.to_huggingface(before)
+    assert "train/dark/003.jpg" not in made["train"]["key"]
+    assert sum(len(part) for part in made.values()) == len(before) - 1

@@ -20,13 +20,16 @@ def to_huggingface(samples: SampleTable) -> Any:
     """The samples as a `datasets.Dataset`, or as a `DatasetDict` where they have official splits.
 
     Columns: `image` (the bytes as they are stored; arrays, frames and crops as PNG of the same pixels), `label` (a
-    `ClassLabel` whose names are the native ids; null = unlabelled) and `key`. An image that cannot be read is null.
-    Written one by one into the library's cache on disk, never all in memory. Raises MissingExtraError.
+    `ClassLabel` whose names are the native ids; null = unlabelled) and `key`. An image that cannot be read is null,
+    a sample that a review dropped is left out. Written one by one into the library's cache on disk, never all in memory.
+    Raises MissingExtraError.
     """
     try:
         import datasets
     except ModuleNotFoundError as e:
         raise MissingExtraError("datasets", "hub", "Making a Hugging Face dataset") from e
+    if samples.is_dropped.any():
+        samples = samples.take(~samples.is_dropped)
     features = datasets.Features({
         "image": datasets.Image(), "label": datasets.ClassLabel(names=list(samples.classes.ids)),
         "key": datasets.Value("string"),
