@@ -22,7 +22,7 @@ from sightline.samples import SampleTable
 
 Mark = Callable[[Image.Image], Image.Image]
 
-CHECKS = ("shortcuts", "factor-drift", "groups-across-splits", "time-order", "normalization", "augmented-copies")
+CHECKS = ("shortcuts", "file-order", "factor-drift", "groups-across-splits", "time-order", "normalization", "augmented-copies")
 
 QUALITY = 92
 """Of the JPEGs that carry facts of the file."""
@@ -69,7 +69,7 @@ PLANTS = (
     Plant(name="nothing", share=0.0, factors=frozenset()),
     Plant(name="tint (snow) on 30 %", share=0.3, factors=SCENE, mark=snow),
     Plant(name="tint (warm) on 30 %", share=0.3, factors=SCENE, mark=warm),
-    Plant(name="watermark on 20 %", share=0.2, factors=frozenset({"corners", "edges", "border"}), mark=watermark),
+    Plant(name="watermark on 20 %", share=0.2, factors=frozenset({"corners", "edges", "border", "pattern"}), mark=watermark),
     Plant(name="JPEG quality on 5 %", share=0.05, factors=frozenset({"encoding", "compression"}), quality=85),
     Plant(name="another camera in EXIF on 30 %", share=0.3, factors=frozenset({"camera"}), camera="Acme 2"),
 )

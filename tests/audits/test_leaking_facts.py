@@ -23,7 +23,7 @@ from tests.tables import sample, samples_of
 
 SPLITS = ("train", "val", "test")
 
-FEW = settings(max_examples=40, deadline=None)
+FEW = settings(max_examples=25, deadline=None)
 
 
 def rows_of(found: Findings) -> list[dict[str, Any]]:
@@ -199,3 +199,35 @@ def test_splits_at_random_do_not_drift(tmp_path: Path) -> None:
     samples = table(tmp_path, {"bee": 200, "cow": 200}, lambda n, i, p: encoded(p, (75, 85, 95)[i % 3]))
     found = audit(samples, split(samples, val=0.2, test=0.3), checks=["factor-drift"])
     assert len(found) == 0
+
+
+# --- order
+
+
+def in_one_folder(labels: list[int], numbers: list[int]) -> SampleTable:
+    rows = [{**sample(f"photos/IMG_{n:04d}.jpg", c), "image": {"container": "file"}}
+            for c, n in zip(labels, numbers, strict=True)]  # fmt: skip
+    return samples_of(rows, 2)
+
+
+def test_numbers_that_run_class_by_class_are_told() -> None:
+    labels = [i % 2 for i in range(200)]
+    numbers = [i // 2 + 500 * c for i, c in enumerate(labels)]
+    (row,) = rows_of(audit(in_one_folder(labels, numbers), checks=["file-order"]))
+    assert (row["level"], row["subject"]) == ("warning", "order")
+    assert row["agreement"] > 0.99
+    assert row["by_chance"] == pytest.approx(0.5)
+    shuffled = np.random.default_rng(0).permutation(200).tolist()
+    assert len(audit(in_one_folder(labels, shuffled), checks=["file-order"])) == 0
+
+
+def test_an_array_sorted_by_class_is_a_note() -> None:
+    rows = [sample(f"made {i:05d}", int(i >= 100)) for i in range(200)]
+    (row,) = rows_of(audit(samples_of(rows, 2), checks=["file-order"]))
+    assert row["level"] == "info"
+    assert "in the source" in row["message"]
+
+
+def test_classes_that_are_folders_have_no_order() -> None:
+    rows = [{**sample(f"{'ab'[c]}/{i:04d}.jpg", c), "image": {"container": "file"}} for c in (0, 1) for i in range(60)]
+    assert len(audit(samples_of(rows, 2), checks=["file-order"])) == 0

@@ -22,6 +22,7 @@ from sightline.audits.findings import LEVELS, SCHEMA, Finding, Findings
 from sightline.audits.label_errors import label_errors
 from sightline.audits.normalization import normalization_statistics
 from sightline.audits.optimism import optimism
+from sightline.audits.order import file_order
 from sightline.audits.quality import quality
 from sightline.audits.shortcuts import shortcuts
 from sightline.audits.straddling import groups_across_splits
@@ -56,6 +57,7 @@ CHECKS: tuple[Check, ...] = (
     Check("time-order", "training samples from after the test begins", time_order),
     Check("normalization", "mean and std taken from val or test as well", normalization_statistics),
     Check("factor-drift", "another size, encoding, camera or scene in val or test than in train", factor_drift),
+    Check("file-order", "classes that lie or were numbered one after the other", file_order),
     Check("shortcuts", "factors of acquisition or scene that give a class away", shortcuts),
     Check("label-errors", "labels that are likely wrong, ranked for review", label_errors),
     Check("optimism", "what random folds would have promised beyond folds of whole groups and copies", optimism),
