@@ -153,6 +153,10 @@ class Study:
         """Where a table lies that a review replaced, by its digest."""
         return self.directory / f"samples-{short(digest)}.parquet"
 
+    def former_splits_path(self, digest: str) -> Path:
+        """Where splits lie that were made for a table before a review, by their digest."""
+        return self.directory / f"splits-{short(digest)}.parquet"
+
     def path_before_reviews(self, samples: SampleTable) -> Path:
         """Where the table lies that `index` wrote and reviews made `samples` of."""
         made_of, digest = {r["to"]: r["of"] for r in self.reviews}, samples.digest

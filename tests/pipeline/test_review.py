@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from sightline import cli, pipeline
 from sightline.artifacts import write_bytes
 from sightline.digests import short
-from sightline.errors import DataError, LedgerError
+from sightline.errors import DataError, LedgerError, SplitError
 from sightline.ledger import Ledger
-from sightline.reviewing.decisions import Journal
+from sightline.reviewing.decisions import Decision, Journal
 from sightline.reviewing.session import Material as Reviewed
 from sightline.reviewing.session import Session
-from sightline.samples import SampleTable
+from sightline.samples import SCHEMA, SampleTable
 from sightline.splits import Splits
 from sightline.study import Study
+from tests.inference.material import saved
 from tests.reviewing.material import Material, make
+from tests.training.material import stripes
 
 review: Any = pipeline.verb("review")
 split: Any = pipeline.verb("split")
@@ -201,3 +205,34 @@ def test_merged_samples_stay_together(made: Material) -> None:
         table = Splits.read(made.study.splits_path).table
         of = dict(zip(*(table[name].to_pylist() for name in ("sample_id", "split")), strict=True))
         assert all(of[a] == of[b] for a, b in pairs)
+
+
+def test_a_model_of_before_a_review_is_scored_on_what_it_never_saw(tmp_path: Path) -> None:
+    """A corrected test may be scored with the model there was; one that was drawn anew may hold what it learnt."""
+    plain = stripes(tmp_path / "stripes", n=90).hashed()
+    official = pa.array(["train"] * 54 + ["val"] * 18 + ["test"] * 18, pa.string())
+    at = SCHEMA.get_field_index("split")
+    samples = replace(plain, table=plain.table.set_column(at, SCHEMA.field(at), official.cast(SCHEMA.field(at).type)))
+    study = Study.create(tmp_path / "study")
+    study.write_samples(samples)
+    split(study.directory)
+    splits = Splits.read(study.splits_path)
+    assert splits.test is not None
+    digests = {"samples": samples.digest, "splits": splits.digest, "run": "cc", "test": splits.test.digest}
+    model = saved(tmp_path / "best.pt", samples, digests=digests)
+    evaluate: Any = pipeline.verb("evaluate")
+    evaluate(study.directory, [model], device="cpu")
+    sample = samples.column("sample_id")[-1]
+    wrong = Decision(time="t", table=short(samples.digest), check="label-errors", sample_id=sample, related_id=None,
+                     key="k", action="drop")  # fmt: skip
+    with Journal(study.decisions_path) as journal:
+        journal.append(wrong)
+    review(study.directory, apply=True)
+    split(study.directory)
+    done = evaluate(study.directory, [model], note="one sample was no image of anything", device="cpu")
+    assert "look 2" in done.summary
+    assert "the test was corrected in review: 1 dropped" in done.summary
+    split(study.directory, by="stratified", seed=7)
+    with pytest.raises(SplitError, match=r"samples of test were in train or val when .*best\.pt was trained"):
+        evaluate(study.directory, [model], note="drawn anew", device="cpu")
+    assert len(Ledger(study.ledger_path).looks()) == 2, "a refusal is no look"

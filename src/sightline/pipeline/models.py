@@ -9,6 +9,7 @@ from typing import Any
 from sightline import checks, evaluation, inference, training
 from sightline.artifacts import write_bytes, write_json
 from sightline.audits import Findings
+from sightline.checkpoint import load as load_checkpoint
 from sightline.digests import digest_of, sha256_file
 from sightline.errors import DataError, LedgerError, SplitError
 from sightline.formats.class_folders import NOT_IMAGES
@@ -19,6 +20,7 @@ from sightline.pipeline.outcome import Outcome
 from sightline.pipeline.recipe import recipe_for
 from sightline.pipeline.results import Results, checkpoint_of
 from sightline.runs import Run
+from sightline.splits import Splits
 from sightline.study import Study
 
 
@@ -148,6 +150,8 @@ def evaluate(study: str | Path, models: Sequence[str | Path] = (), *, split: str
         raise SplitError(f"{home.directory} has no {split or 'val or test'} split. Make one: "
                          f"sightline split {home.directory} --{split or 'test'} 0.1")
     findings = Findings.read(home.findings_path) if home.findings_path.exists() else None
+    for checkpoint in checkpoints:
+        _refuse_learnt(home, checkpoint, splits, [name for name in parts if split in {None, name}])
     scored: dict[Path, dict[str, Score]] = {c: {} for c in checkpoints}
     for name, part in parts.items():
         if part is None or split not in {None, name}:
@@ -158,6 +162,22 @@ def evaluate(study: str | Path, models: Sequence[str | Path] = (), *, split: str
             scored[checkpoint][name] = score
             Results(checkpoint).write({name: score})  # after each split: a look is never lost to what follows
     return _evaluated(home, scored)
+
+
+def _refuse_learnt(home: Study, checkpoint: Path, splits: Splits, parts: Sequence[str]) -> None:
+    """Raise SplitError for a model of before a review that was fitted to samples which it is to be scored on now."""
+    fitted = load_checkpoint(checkpoint).digests
+    path = home.former_splits_path(fitted.get("splits", ""))
+    if fitted.get("samples") == splits.samples_digest or not path.exists():
+        return
+    then, now = (dict(zip(*(value.table[name].to_pylist() for name in ("sample_id", "split")), strict=True))
+                 for value in (Splits.read(path), splits))  # fmt: skip
+    for part, learnt in (("test", {"train", "val"}), ("val", {"train"})):
+        seen = sum(now[i] == part and then.get(i) in learnt for i in now)
+        if seen and part in parts:
+            raise SplitError(f"{seen:,} samples of {part} were in {' or '.join(sorted(learnt))} when {checkpoint} was "
+                             "trained, before the samples were corrected in review and divided anew. Train again: "
+                             f"sightline train {home.directory}")  # fmt: skip
 
 
 def _evaluated(home: Study, scored: Mapping[Path, Mapping[str, Score]]) -> Outcome:

@@ -75,6 +75,8 @@ def _apply(home: Study) -> Outcome:
         write_bytes(former, home.samples_path.read_bytes())
         written = home.samples_path.stat()
         os.utime(former, ns=(written.st_atime_ns, written.st_mtime_ns))  # `run` asks what has changed since
+        if splits is not None:  # what a model was fitted to is asked of them when it is scored on a corrected test
+            write_bytes(home.former_splits_path(splits.digest), home.splits_path.read_bytes())
         new = correction.samples
         # Before the table is there: a look at what follows from it must find what it follows.
         Ledger(home.ledger_path).succeed(samples.digest, new.digest, test=splits.test if splits is not None else None,
