@@ -53,7 +53,8 @@ def test_every_check_fills_the_table(check: Any) -> None:
     samples = copies(*broken, *[("train", 0, f"more{i}") for i in range(90)])
     rows = [*samples.table.to_pylist(), sample("bad", 0, split="test", status="unreadable"),
             *(sample(f"rare{i}", 2, split="train") for i in range(3)),
-            sample("early", 0, split="test", group=1, day=1), sample("late", 0, split="train", group=1, day=2)]  # fmt: skip
+            sample("early", 0, split="test", group=1, day=1),
+            sample("late", 0, split="train", group=1, day=2)]  # fmt: skip
     found = audit(samples_of(rows, 3), checks=[check.name])
     assert found.checks == (check.name,)
     assert found.table.schema == SCHEMA
