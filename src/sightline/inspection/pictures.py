@@ -35,7 +35,7 @@ Array = np.ndarray[Any, Any]
 WORKING_SIDE = 768
 """Largest longer side at which sharpness is measured."""
 
-COUNTED = 1 << 16
+COUNTED = 1 << 15
 """Pixels of a large picture's evenly spaced rows whose levels are counted, at the least."""
 
 TILES = 8
@@ -62,8 +62,8 @@ class Picture(NamedTuple):
     bars_step: float
     colours: tuple[float, ...]
     """The columns `COLOURS`."""
-    edges: Array
-    """float32 [15]: corners and border."""
+    tiny: Array
+    """The thumbnail in 16 × 16, for corners and border."""
     thumbnail: Array
     """uint8 [side, side, 3]."""
 
@@ -96,7 +96,8 @@ def picture_of(pixels: Pixels, side: int) -> Picture:
     return Picture(
         histogram=histogram / histogram.sum(), percentiles=_fine_percentiles(values), sharpness=sharpness_of(grey),
         blockiness=blockiness_of(grey), transparent_share=transparent, bars=_upright_bars(bars, pixels.orientation),
-        bars_step=step, colours=_colours(thumbnail), edges=_edges(thumbnail), thumbnail=thumbnail,
+        bars_step=step, colours=_colours(thumbnail), thumbnail=thumbnail,
+        tiny=cv2.resize(thumbnail, (16, 16), interpolation=cv2.INTER_AREA),
     )  # fmt: skip
 
 
@@ -166,17 +167,6 @@ def _colours(thumbnail: Array) -> tuple[float, ...]:
     saturation = float((chroma / np.maximum(largest, 1, dtype=np.float32)).mean())
     means = (float(m) / 255 for m in mean.ravel())
     return (*means, saturation, float(chroma.max()) / 255, float(deviation.max()) / 255)
-
-
-def _edges(thumbnail: Array) -> Array:
-    """Mean colours of the four corners and of the border, float32 [15]."""
-    import cv2
-
-    small = cv2.resize(thumbnail, (16, 16), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
-    corners = [small[rows, columns].reshape(4, 3).mean(0) for rows in (slice(2), slice(-2, None))
-               for columns in (slice(2), slice(-2, None))]  # fmt: skip
-    border = np.concatenate([small[0], small[-1], small[1:-1, 0], small[1:-1, -1]]).mean(0)
-    return np.concatenate([*corners, border])
 
 
 def sharpness_of(grey: Array) -> float:
@@ -262,17 +252,23 @@ def bars_of(grey: Array) -> tuple[tuple[int, int, int, int], float]:
     for picture in (grey, grey[::-1], grey.T, grey.T[::-1]):
         count = _uniform_rows(picture)
         counts.append(count)
+        if not 0 < count < len(picture):
+            steps.append(0.0)
+            continue
         inner = min(count + 2, len(picture) - 1)  # one row may be half bar, half picture
         level = int(picture[0].mean())
         behind = np.abs(picture[inner].astype(np.int16) - level) > STEP
-        steps.append(float(behind.mean()) if 0 < count < len(picture) else 0.0)
+        steps.append(float(behind.mean()))
     pairs = [min(steps[i], steps[i + 1]) for i in (0, 2)]
     return (counts[0], counts[1], counts[2], counts[3]), max(pairs)
 
 
 def _uniform_rows(picture: Array) -> int:
     """Rows from the first on that are of one level, the same in all of them."""
-    low, high = int(picture[0].min()), int(picture[0].max())
+    first = picture[0]
+    if abs(int(first[0]) - int(first[len(first) // 2])) > UNIFORM:  # for most pictures that is enough to know
+        return 0
+    low, high = int(first.min()), int(first.max())
     if high - low > UNIFORM:
         return 0
     count, step = 1, 32
@@ -309,8 +305,7 @@ def columns_of(pictures: Sequence[Picture | None]) -> dict[str, Array]:
             columns[name][seen] = values
         for k, name in enumerate(COLOURS):
             columns[name][seen] = [p.colours[k] for p in known]
-        edges = np.stack([p.edges for p in known])
-        columns["corners"][seen], columns["border"][seen] = edges[:, :12], edges[:, 12:]
+        columns["corners"][seen], columns["border"][seen] = _edges(np.stack([p.tiny for p in known]))
         for name in ("sharpness", "blockiness", "transparent_share", "bars_step"):
             columns[name][seen] = [getattr(p, name) for p in known]
         for k, name in enumerate(BARS):
@@ -334,3 +329,13 @@ def _of_levels(pictures: Sequence[Picture]) -> dict[str, Array]:
             [reached[i] if (fine := picture.percentiles) is None else fine[k] for i, picture in enumerate(pictures)]
         )
     return columns
+
+
+def _edges(tiny: Array) -> tuple[Array, Array]:
+    """Mean colours of the four corners, float32 [n, 12], and of the border, [n, 3], of pictures of 16 × 16."""
+    small = tiny.astype(np.float32) / 255
+    corners = [small[:, rows, columns].mean((1, 2)) for rows in (slice(2), slice(-2, None))
+               for columns in (slice(2), slice(-2, None))]  # fmt: skip
+    is_border = np.ones((16, 16), bool)
+    is_border[1:-1, 1:-1] = False
+    return np.concatenate(corners, axis=1), small[:, is_border].mean(1)
