@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from sightline import artifacts
 from sightline.artifacts import read_json, read_table, write_bytes, write_json, write_table, written_whole
 from sightline.errors import DataError
 
@@ -141,3 +142,13 @@ def test_tables_of_every_type_come_back_and_names_take_little(tmp_path: Path) ->
     assert "DELTA_BINARY_PACKED" in encodings["nested.of.list.element"]
     assert "RLE_DICTIONARY" in encodings["word"]
     assert "RLE_DICTIONARY" not in encodings["hash"]
+
+
+def test_a_table_of_several_row_groups_is_read_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(artifacts, "ROWS", 2)
+    words = pa.DictionaryArray.from_arrays(pa.array([0, 1, None, 1, 0], pa.int32()), ["a", "b"])
+    struct = pa.StructArray.from_arrays([words, pa.array(range(5))], ["word", "n"])
+    table = pa.table({"image": struct, "word": words})
+    write_table(tmp_path / "x.parquet", table)
+    assert pq.ParquetFile(tmp_path / "x.parquet").num_row_groups == 3
+    assert read_table(tmp_path / "x.parquet").combine_chunks().equals(table)

@@ -119,7 +119,9 @@ def read_table(path: Path) -> pa.Table:
     try:
         # pq.read_table would take a path's `key=value` folders as partitions; a file is a file here.
         with pq.ParquetFile(path) as f:
-            return f.read()
+            # Dictionaries inside structs cannot be read over several row groups at once.
+            parts = [f.read_row_group(i) for i in range(f.num_row_groups)]
+            return pa.concat_tables(parts).unify_dictionaries() if len(parts) > 1 else f.read()
     except FileNotFoundError:
         raise DataError(f"{path} does not exist.") from None
     except (pa.ArrowInvalid, OSError) as e:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import posixpath
 import subprocess
 import tarfile
@@ -15,7 +16,16 @@ from hypothesis import strategies as st
 
 import sightline as sl
 from sightline.errors import DataError
-from sightline.formats import Attributes, Listing, class_folders, detect, tar_folders, zip_folders
+from sightline.formats import (
+    Attributes,
+    Listing,
+    archived_folders,
+    class_folders,
+    detect,
+    member_order,
+    tar_folders,
+    zip_folders,
+)
 from sightline.formats.members import tidied
 from tests.archives import tar_bytes, write_tar, write_zip
 from tests.sources import jpeg, write_files
@@ -38,7 +48,16 @@ TREES = st.lists(st.tuples(st.lists(FOLDERS, min_size=0, max_size=3), FILE), min
 def test_an_archive_gives_what_the_tree_gives(
     tmp_path_factory: pytest.TempPathFactory, entries: list[tuple[list[str], str]]
 ) -> None:
-    work = tmp_path_factory.mktemp("tree")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(class_folders, "BLOCK", 2)
+        patch.setattr(archived_folders, "BLOCK", 3)
+        patch.setattr(tar_folders, "BATCH", 3)
+        patch.setattr(member_order, "RUN", 4)
+        patch.setattr(member_order, "BATCH", 2)
+        _compare(tmp_path_factory.mktemp("tree"), entries)
+
+
+def _compare(work: Path, entries: list[tuple[list[str], str]]) -> None:
     names = dict.fromkeys("/".join([*folders, file]) for folders, file in entries)
     tree = write_files(work / "tree", dict.fromkeys(names, IMAGE))
     with tarfile.open(work / "tree.tar", "w") as archive:
@@ -47,6 +66,8 @@ def test_an_archive_gives_what_the_tree_gives(
     write_zip(work / "tree.zip", dict.fromkeys(names, IMAGE))
     try:
         expected: object = facts(class_folders.read(tree, Attributes()))
+        keys = [key for block in class_folders.read_blocks(tree, Attributes()) for key in block.keys]
+        assert keys == sorted(keys, key=os.fsencode)
     except DataError as e:
         expected = str(e).replace(str(tree), "")
     for layout, path in ((tar_folders, work / "tree.tar"), (zip_folders, work / "tree.zip")):

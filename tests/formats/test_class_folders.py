@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from sightline.errors import DataError
 from sightline.formats import Attributes, Listing, class_folders
+from sightline.indexing import index
 from tests.sources import jpeg, write_files
 
 IMAGE = jpeg()
@@ -133,3 +135,31 @@ def test_a_name_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
         pytest.skip("this file system refuses such names itself")
     with pytest.raises(DataError, match="not UTF-8"):
         class_folders.read(tmp_path, Attributes())
+
+
+def test_blocks_have_all_classes_and_the_last_one_the_notes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(class_folders, "BLOCK", 3)
+    files = dict.fromkeys([f"{c}/{i}.jpg" for c in "abc" for i in range(4)], IMAGE)
+    write_files(tmp_path, files | {"a/notes.txt": b"words", "c/more.txt": b"words"})
+    blocks = list(class_folders.read_blocks(tmp_path, Attributes()))
+    assert [len(block.keys) for block in blocks] == [3, 4, 4, 1]
+    assert {block.class_ids for block in blocks} == {("a", "b", "c")}
+    assert [block.notes for block in blocks] == [(), (), (), ("2 files that are no images ignored (.txt)",)]
+    assert class_folders.read(tmp_path, Attributes()).keys == sorted(files)
+
+
+def test_from_the_first_stack_on_samples_come_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tifffile = pytest.importorskip("tifffile", reason="the extra `tiff` is not installed")
+    monkeypatch.setattr(class_folders, "BLOCK", 2)
+    for c in "abc":
+        write_files(tmp_path, dict.fromkeys([f"{c}/{i}.jpg" for i in range(3)], IMAGE))
+    for c in "bc":
+        tifffile.imwrite(tmp_path / c / "1.tif", np.zeros((2, 5, 4), np.uint8), photometric="minisblack")
+    blocks = list(class_folders.read_blocks(tmp_path, Attributes()))
+    assert [len(block.keys) for block in blocks] == [2, 3, 8]
+    assert blocks[0].groups is blocks[1].groups is None
+    assert blocks[2].keys[:3] == ["b/1.tif#0", "b/1.tif#1", "b/2.jpg"]
+    samples = index(tmp_path)
+    assert samples.column("group_id")[4:7] == ["b/1.jpg", "file:b/1.tif", "file:b/1.tif"]
+    assert [i["codec"] for i in samples.column("image")] == ["jpeg"] * 5 + ["raw"] * 2 + ["jpeg"] * 3 + ["raw"] * 2 + [
+        "jpeg"]  # fmt: skip

@@ -40,13 +40,6 @@ def plain_jpeg(head: bytes) -> tuple[int, int, int]:
 
     Plain means: 8 bits, grey or YCbCr, without an orientation. Whatever is odd is left to a whole decoder.
     """
-    if len(head) >= _USUAL.size:
-        jfif, a, b, c, height, width, frame, d, e, f, g, scan = _USUAL.unpack_from(head)
-        if (
-            (a, b, c, d, e, f, g) == _USUAL_PARTS and jfif.startswith(b"\xff\xd8\xff\xe0\0\x10JFIF\0")
-            and frame[0] == 3 and frame[1::3] == scan[5:10:2] == b"\1\2\3" and scan.startswith(b"\xff\xda\0\x0c\3")
-        ):  # fmt: skip
-            return (3, width, height) if height and width else _NOTHING
     if head[:2] != b"\xff\xd8" or b"Exif\0\0" in head:
         return _NOTHING
     at, end = 2, len(head) - 4
@@ -87,24 +80,43 @@ def _is_scan(head: bytes, at: int, size: int, ids: bytes, is_jfif: bool, transfo
     return len(ids) == 1 or is_jfif or transform == 1 or (transform < 0 and ids == b"\1\2\3")
 
 
-def _answer(paths: list[bytes]) -> bytes:
+def _usual_jpeg(head: bytes | bytearray) -> tuple[int, int, int] | None:
+    """`plain_jpeg` of the header that libjpeg writes unless it is asked for more; None for any other."""
+    jfif, a, b, c, height, width, frame, d, e, f, g, scan = _USUAL.unpack_from(head)
+    if (
+        (a, b, c, d, e, f, g) == _USUAL_PARTS and jfif.startswith(b"\xff\xd8\xff\xe0\0\x10JFIF\0")
+        and frame[0] == 3 and frame[1::3] == scan[5:10:2] == b"\1\2\3" and scan.startswith(b"\xff\xda\0\x0c\3")
+        and height and width
+    ):  # fmt: skip
+        return 3, width, height
+    return None
+
+
+def looked_at(paths: list[bytes]) -> list[tuple[int, int, int]]:
+    """What `plain_jpeg` says of files; the first path is put before all others. Zeros for what cannot be read."""
     prefix = paths[0]
-    kinds, widths, heights = bytearray(), array("I"), array("I")
-    opened, read, close = os.open, os.read, os.close
+    found: list[tuple[int, int, int]] = []
+    opened, read, close, usual = os.open, os.readv, os.close, _USUAL.size
+    head = bytearray(FIRST_BYTES)
+    into = [head]
     for path in paths[1:]:
-        found = _NOTHING
         try:
             file = opened(prefix + path, FLAGS)
-            try:
-                found = plain_jpeg(read(file, FIRST_BYTES))
-            finally:
-                close(file)
         except OSError:
-            pass  # whoever is asked next says what is wrong
-        kinds.append(found[0])
-        widths.append(found[1])
-        heights.append(found[2])
-    return bytes(kinds) + widths.tobytes() + heights.tobytes()
+            found.append(_NOTHING)  # whoever is asked next says what is wrong
+            continue
+        try:
+            size = read(file, into)
+        except OSError:
+            size = 0
+        close(file)
+        found.append((size >= usual and _usual_jpeg(head)) or plain_jpeg(bytes(head[:size])))
+    return found
+
+
+def _answer(paths: list[bytes]) -> bytes:
+    kinds, widths, heights = zip(*looked_at(paths), strict=True)
+    return bytes(kinds) + array("I", widths).tobytes() + array("I", heights).tobytes()
 
 
 def _serve() -> None:

@@ -20,7 +20,7 @@ SPLIT_NAMES = {"train": "train", "training": "train", "val": "val", "valid": "va
 
 SPLIT_ORDER = ("train", "val", "test", None)
 
-BLOCK = 16_384
+BLOCK = 8192
 """Samples of one listing where a source is listed in blocks: enough that what is done once for each costs nothing."""
 
 
