@@ -73,11 +73,25 @@ class Appearance:
 
     @cached_property
     def bar_share(self) -> Array:
-        """Share of the upright picture that the larger pair of opposite bars takes; 0 where one of the two is none."""
-        height, width = self.size
+        """Share of the upright picture's height or width that the narrower of two opposite bars takes.
+
+        Of the two pairs the larger one. 0 for bars of fewer than 4 pixels, and for pictures of fewer than 64 a side,
+        where a margin is nothing else (MNIST's digits have one).
+        """
+        height, width = (np.where(side < 64, np.inf, side) for side in self.size)
         is_turned = self.number("exif_orientation") >= 5
         height, width = np.where(is_turned, width, height), np.where(is_turned, height, width)
         top, bottom, left, right = (self.column(f"bars_{side}") for side in ("top", "bottom", "left", "right"))
-        rows = np.where((top > 0) & (bottom > 0), top + bottom, 0) / height
-        columns = np.where((left > 0) & (right > 0), left + right, 0) / width
-        return np.asarray(np.fmax(rows, columns))
+        rows, columns = np.fmin(top, bottom), np.fmin(left, right)
+        return np.asarray(np.fmax(np.where(rows < 4, 0, rows / height), np.where(columns < 4, 0, columns / width)))
+
+    @cached_property
+    def entropy_share(self) -> Array:
+        """Entropy over what the table's images usually have, or over the most that an image of that size can have.
+
+        Whichever is less: an image of 8 × 8 pixels has at most 6 bits, and a table of drawings few in all of them.
+        """
+        entropy, pixels = self.column("entropy"), self.size[0] * self.size[1]
+        known = entropy[np.isfinite(entropy)]
+        usual = np.median(known) if len(known) >= FEW else 8.0
+        return np.asarray(entropy / np.fmin(np.log2(np.fmax(pixels, 2)), usual))
