@@ -82,7 +82,7 @@ def verify_copies(samples: SampleTable, names: Array, keys: Keys, what: str = "t
     if found is not None:
         code, counts, total = found
         first = samples.column("key")[int(keys.rows[keys.codes == code][0])]
-        raise SplitError(f"{samples.name}: {what} {keys.names[code]} ({first}) has {_said(counts)} ({total} such in "
+        raise SplitError(f"{samples.name}: {what} {keys.name(code)} ({first}) has {_said(counts)} ({total} such in "
                          "all). Split anew, sightline split STUDY --by stratified; or leave one out of your file, if a "
                          "file made the split.")  # fmt: skip
 
@@ -118,10 +118,10 @@ def _verify_fingerprint(samples: SampleTable, names: Array, splits: Splits) -> N
 def _named(samples: SampleTable, keys: Keys, code: int) -> tuple[str, tuple[str, ...]]:
     """What to call a group, and the kinds to name so that it is kept whole."""
     if keys.kinds:
-        return keys.names[code], keys.kinds
+        return keys.name(code), keys.kinds
     rows = keys.rows[keys.codes == code]
     of = {(g["kind"], g["id"]) for row in samples.table["groups"].take(rows).to_pylist() for g in row or ()}
-    names = " ".join(next(iter(of))) if len(of) == 1 else f"group {keys.names[code]!r}"
+    names = " ".join(next(iter(of))) if len(of) == 1 else f"group {keys.name(code)!r}"
     return names, tuple(sorted({kind for kind, _ in of}))
 
 
@@ -134,14 +134,16 @@ def _said(counts: dict[str, int]) -> str:
 def crossing(names: Array, keys: Keys) -> tuple[int, dict[str, int], int] | None:
     """The first key whose rows are in several splits, its rows in each, and how many such keys there are; or None."""
     ranks = ranks_of(names)[keys.rows]
-    codes, ranks = keys.codes[ranks > 0], ranks[ranks > 0]
-    pairs = np.unique(codes * 4 + ranks)
-    seen, times = np.unique(pairs // 4, return_counts=True)
-    several = seen[times > 1]
+    homes = np.zeros(len(keys), np.int64)
+    for rank in (1, 2, 3):
+        is_in = np.zeros(len(keys), bool)
+        is_in[keys.codes[ranks == rank]] = True
+        homes += is_in
+    several = np.flatnonzero(homes > 1)
     if len(several) == 0:
         return None
-    code = int(min(several, key=lambda k: keys.names[k]))
-    counts = np.bincount(ranks[codes == code], minlength=4)
+    code = min(several.tolist(), key=keys.name)
+    counts = np.bincount(ranks[keys.codes == code], minlength=4)
     return code, {s: int(n) for s, n in zip(SPLITS.tolist(), counts[1:], strict=True) if n}, len(several)
 
 

@@ -113,7 +113,7 @@ def _copies_left_out(samples: SampleTable, request: Request, parts: Parts) -> Pa
 def _in_lower_splits(names: Array, keys: Keys) -> list[tuple[Array, str]]:
     """Rows whose key also occurs in a split that ranks higher, and that split: test before val before train."""
     rank = ranks_of(names)[keys.rows]
-    highest = np.zeros(len(keys.names), np.int64)
+    highest = np.zeros(len(keys), np.int64)
     np.maximum.at(highest, keys.codes, rank)
     above = highest[keys.codes]
     return [(keys.rows[(rank > 0) & (rank < above) & (above == r)], split) for r, split in enumerate(SPLITS, 1)]

@@ -56,10 +56,18 @@ class Keys:
 
     rows: Array
     codes: Array
-    names: tuple[str, ...]
-    """What to call each key."""
+    values: pa.Array
+    """The keys, texts or hashes, by their numbers."""
     kinds: tuple[str, ...] = ()
-    """Kinds of groups that were chosen; the names begin with them."""
+    """Kinds of groups that were chosen; the values begin with them."""
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def name(self, code: int) -> str:
+        """What to call a key."""
+        value = self.values[code].as_py()
+        return value if isinstance(value, str) else str(value.hex()[:12])
 
 
 REVIEWED = "review"
@@ -81,10 +89,10 @@ def group_keys(samples: SampleTable, kinds: Sequence[str]) -> Keys:
     """
     if not kinds:
         column = samples.table["group_id"].combine_chunks().dictionary_encode()
-        return Keys(np.arange(len(samples)), _codes(column), tuple(column.dictionary.to_pylist()))
+        return Keys(np.arange(len(samples)), _codes(column), column.dictionary)
     rows, groups = _groups(samples, kinds, {*kinds, REVIEWED})
     column = pc.binary_join_element_wise(groups.field("kind"), groups.field("id"), " ").dictionary_encode()
-    return Keys(rows, _codes(column), tuple(column.dictionary.to_pylist()), tuple(kinds))
+    return Keys(rows, _codes(column), column.dictionary, tuple(kinds))
 
 
 def group_of_kind(samples: SampleTable, kind: str) -> Array:
@@ -127,7 +135,7 @@ def pixel_keys(samples: SampleTable) -> Keys:
     column = samples.table["pixel_sha256"].combine_chunks()
     rows = np.flatnonzero(column.is_valid().to_numpy(zero_copy_only=False))
     encoded = column.drop_null().dictionary_encode()
-    return Keys(rows, _codes(encoded), tuple(h.hex()[:12] for h in encoded.dictionary.to_pylist()))
+    return Keys(rows, _codes(encoded), encoded.dictionary)
 
 
 def pair_keys(samples: SampleTable, pairs: Iterable[tuple[bytes, bytes]]) -> Keys:
@@ -136,9 +144,9 @@ def pair_keys(samples: SampleTable, pairs: Iterable[tuple[bytes, bytes]]) -> Key
     if not chosen:
         return NO_KEYS
     place = {i: row for row, i in enumerate(samples.column("sample_id"))}
-    rows = [(place[a], place[b]) for a, b in chosen if a in place and b in place]
-    names = tuple(a.hex()[:12] for a, b in chosen if a in place and b in place)
-    return Keys(np.array(rows, np.int64).reshape(-1), np.repeat(np.arange(len(rows)), 2), names)
+    inside = [(a, b) for a, b in chosen if a in place and b in place]
+    rows = np.array([place[i] for pair in inside for i in pair], np.int64)
+    return Keys(rows, np.repeat(np.arange(len(inside)), 2), pa.array([a for a, _ in inside], pa.binary(16)))
 
 
 def units_of(samples: SampleTable, request: Request) -> Units:
@@ -147,7 +155,7 @@ def units_of(samples: SampleTable, request: Request) -> Units:
     return connect(samples, [held, pixel_keys(samples), pair_keys(samples, request.together)])
 
 
-NO_KEYS = Keys(np.zeros(0, np.int64), np.zeros(0, np.int64), ())
+NO_KEYS = Keys(np.zeros(0, np.int64), np.zeros(0, np.int64), pa.array([], pa.string()))
 
 
 def connect(samples: SampleTable, keys: Sequence[Keys]) -> Units:
@@ -185,8 +193,9 @@ def _names(samples: SampleTable, keys: Sequence[Keys], of: Array) -> tuple[str, 
     best: dict[int, str] = {}
     own = samples.column("key")
     of_row: dict[int, str] = {}
+    names = keys[0].values.to_pylist()
     for row, code in zip(keys[0].rows.tolist(), keys[0].codes.tolist(), strict=True):
-        name = keys[0].names[code]
+        name = names[code]
         of_row[row] = min(name, of_row.get(row, name))
     for row, unit in enumerate(of.tolist()):
         name = of_row.get(row, own[row])
