@@ -72,12 +72,17 @@ def _relied_on(
                      zip(accuracy.items(), (inside, outside), strict=True))  # fmt: skip
     return [Finding(
         level=level, subject=name, score=float(np.clip(effect.value, 0, 1)),
-        message=f"{found.region}: with {edit.does}, {trial.name} gets {told}. "
+        message=f"{_named(found)}: with {edit.does}, {trial.name} gets {told}. "
                 f"Effect {_points(effect)}: {said}.",
         evidence={"factor": found.factor.name, "edit": edit.name, "class": found.region.label,
                   "effect": effect.to_json(), "accuracy": accuracy,
                   "drawn_to_class": _drawn(found, is_in, before, after)},
     )]  # fmt: skip
+
+
+def _named(found: Shortcut) -> str:
+    conditions = found.region.conditions
+    return str(conditions[0]) if len(conditions) == 1 else f"{found.factor.name} ({len(conditions)} conditions)"
 
 
 def _drawn(found: Shortcut, is_in: Array, before: Predictions, after: Predictions) -> Mapping[str, Any]:

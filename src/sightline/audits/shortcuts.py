@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,12 @@ CERTAIN = -3.0
 """log10 of the chance that the true purity is nearer to the class's share than to 1. That there is no relation at all
 is refuted at -6 for every region (`scan`)."""
 
+MANY = 3
+"""Classes that a factor of the scene marks from which on it is what they look like."""
+
+FAINT = 0.3
+"""Excess purity of another class's region from which on a factor does not speak of one class alone."""
+
 MOST = 40
 """Findings in all; the strongest are kept."""
 
@@ -42,13 +48,15 @@ class Shortcut:
     region: Region
     members: Array
     """Boolean per sample of the table: in the region."""
+    is_content: bool = False
+    """The factor tells many classes apart, because they look so."""
 
     @property
     def level(self) -> str:
         """error: a fact of acquisition, beyond doubt · warning: such a fact, or a scene too pure to be content alone ·
         info: the most telling factor there is."""
         tier, region = self.factor.tier, self.region
-        if region.excess < TELLING[tier]:
+        if region.excess < TELLING[tier] or self.is_content:
             return "info"
         is_certain = region.log10_even < CERTAIN
         return ("error" if is_certain else "warning") if tier == ACQUISITION else ("warning" if is_certain else "info")
@@ -86,28 +94,45 @@ def telling(evidence: Evidence) -> list[Shortcut]:
             edit = PLACES[column.name.removeprefix("pattern ")]
             factor = Factor(name="pattern", tier=SCENE, columns=(column,), edit=edit)
             found += [] if region is None else [_shortcut(factor, region)]
-    return _strongest(found)
+    return _strongest(found, len(classes))
 
 
 def _shortcut(factor: Factor, region: Region) -> Shortcut:
     return Shortcut(factor=factor, region=region, members=inside(region.conditions, factor.columns))
 
 
-def _strongest(found: Sequence[Shortcut]) -> list[Shortcut]:
+def _strongest(found: Sequence[Shortcut], num_classes: int) -> list[Shortcut]:
     """Of acquisition all that tell, of the scene the best of each class; else the one that says most."""
+    judged = [replace(s, is_content=_is_content(s, found, num_classes)) for s in found]
     ranks = {"error": 0, "warning": 1, "info": 2}
-    ordered = sorted(found, key=lambda s: (ranks[s.level], s.region.log10_even, s.region.log10_chance))
+    ordered = sorted(judged, key=lambda s: (ranks[s.level], s.region.log10_even, s.region.log10_chance))
     kept: list[Shortcut] = []
     seen: set[int] = set()
     for s in ordered:
-        if s.level == "info":
-            continue
-        if s.factor.tier != ACQUISITION:
-            if s.region.label in seen:
-                continue
-            seen.add(s.region.label)
-        kept.append(s)
-    return kept[:MOST] if kept else ordered[:1]
+        if s.level != "info" and (s.factor.tier == ACQUISITION or s.region.label not in seen):
+            kept.append(s)
+            seen |= {s.region.label} if s.factor.tier == SCENE else set()
+    content = [s for s in ordered if s.is_content]
+    # The most telling of what is content, or of what does not tell enough, is one note.
+    return [*kept[:MOST], *(content[:1] if content else [] if kept else ordered[:1])]
+
+
+def _is_content(shortcut: Shortcut, found: Sequence[Shortcut], num_classes: int) -> bool:
+    """Whether a factor of the scene marks so many classes that it is what they look like, and no mark on one of them.
+
+    So it is when it marks three classes, or when the scene as a whole marks three classes and a quarter of all, unless
+    this factor says something of this class alone: all digits are told by their ink, none of them by a white corner.
+    """
+    if shortcut.factor.tier == ACQUISITION:
+        return False
+    strong = [s for s in found if s.factor.tier == SCENE and s.level != "info"]
+    marked = {s.region.label for s in strong}
+    by_it = {s.region.label for s in strong if s.factor.name == shortcut.factor.name}
+    if len(by_it) >= MANY:
+        return True
+    others = [s.region.excess for s in found
+              if s.factor.name == shortcut.factor.name and s.region.label != shortcut.region.label]  # fmt: skip
+    return len(marked) >= max(MANY, num_classes / 4) and max(others, default=0.0) >= FAINT
 
 
 def _independent(evidence: Evidence) -> tuple[Array, Array]:
@@ -144,20 +169,37 @@ def _taken(column: Any, rows: Array) -> Any:
 
 def _finding(evidence: Evidence, found: Shortcut) -> Finding:
     factor, region = found.factor, found.region
-    name = evidence.samples.classes.title(region.label)
-    told = (f"{region}: {region.hits:,} of {region.size:,} samples are {name} ({100 * region.purity:.0f} %; "
+    name, said = evidence.samples.classes.title(region.label), _leading(evidence, found)
+    told = (f"{said}: {region.hits:,} of {region.size:,} samples are {name} ({100 * region.purity:.0f} %; "
             f"{100 * region.share:.0f} % of all samples are), which is {100 * region.reach:.0f} % of the class.")
     means = {"error": f" A model can tell the class by the {factor.name} alone.",
              "warning": f" The {factor.name} may stand for the class, or be part of it: look at the pictures.",
-             "info": f" No factor tells more; that of the {factor.name} may well be content."}[found.level]  # fmt: skip
+             "info": f" The {factor.name} tells most of all factors; it may well be content."}[found.level]  # fmt: skip
+    if found.is_content:
+        means = " Such factors tell many classes apart here: this is what they look like, no mark on one of them."
     return Finding(
         level=found.level, subject=name, message=told + means, score=float(np.clip(region.excess, 0, 1)),
         evidence={
             "factor": factor.name, "tier": factor.tier, "class": region.label, "region": described(region.conditions),
             "purity": round(region.purity, 4), "share_of_class": round(region.reach, 4), "counted": region.size,
-            "log10_p": round(region.log10_even, 1), "edit": factor.edit, "galleries": _galleries(evidence, found, name),
+            "log10_p": round(region.log10_even, 1), "edit": factor.edit,
+            "galleries": _galleries(evidence, found, f"{name}, {said}", f"{name} without it"),
         },
     )  # fmt: skip
+
+
+def _leading(evidence: Evidence, found: Shortcut) -> str:
+    """The condition of a region that says most by itself, and how many others narrow it."""
+    conditions = found.region.conditions
+    is_class = np.array([v == found.region.label for v in evidence.labels], bool)
+
+    def gain(condition: Condition) -> float:
+        mask = inside([condition], found.factor.columns)
+        hits = float((mask & is_class).sum())
+        return hits * float(np.log(max(hits, 1e-9) / max(mask.sum(), 1) / found.region.share))
+
+    first = max(conditions, key=gain)
+    return f"{first}{f' (with {len(conditions) - 1} more)' if len(conditions) > 1 else ''}"
 
 
 def described(conditions: Sequence[Condition]) -> list[dict[str, Any]]:
@@ -166,12 +208,11 @@ def described(conditions: Sequence[Condition]) -> list[dict[str, Any]]:
              "high": c.high if np.isfinite(c.high) else None, "kind": c.kind} for c in conditions]  # fmt: skip
 
 
-def _galleries(evidence: Evidence, found: Shortcut, name: str) -> list[dict[str, Any]]:
+def _galleries(evidence: Evidence, found: Shortcut, within: str, without: str) -> list[dict[str, Any]]:
     labels = np.array([-1 if v is None else v for v in evidence.labels], np.int64)
     is_class = (labels == found.region.label) & evidence.samples.is_ok
-    said = str(found.region)
-    return [{"title": f"{name}, {said}", "ids": _chosen(evidence, is_class & found.members)},
-            {"title": f"{name} without it", "ids": _chosen(evidence, is_class & ~found.members)}]  # fmt: skip
+    return [{"title": within, "ids": _chosen(evidence, is_class & found.members)},
+            {"title": without, "ids": _chosen(evidence, is_class & ~found.members)}]  # fmt: skip
 
 
 def _chosen(evidence: Evidence, mask: Array) -> list[str]:
