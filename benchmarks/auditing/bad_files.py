@@ -66,13 +66,14 @@ def _encoded(photo: Image.Image) -> list[tuple[str, bytes, set[str]]]:
     deep = Image.fromarray(np.asarray(grey).astype(np.uint16) * 257)
     return [
         ("png_named.jpg", _bytes(photo.resize((300, 240)), "PNG"), {"wrong-extension"}),
+        ("named.txt", _bytes(photo.resize((320, 260))), {"wrong-extension"}),
         ("cmyk.jpg", _bytes(photo.convert("CMYK")), {"cmyk"}),
         ("alpha.png", _bytes(rgba, "PNG"), {"alpha"}),
         ("palette.png", _bytes(photo.convert("P"), "PNG"), {"palette"}),
         ("one_bit.png", _bytes(photo.convert("1"), "PNG"), {"one-bit"}),
         ("sixteen_bit.png", _bytes(deep, "PNG"), {"sixteen-bit"}),
         ("animated.gif", _bytes(frames[0], "GIF", save_all=True, append_images=frames[1:]), {"animated"}),
-        ("pages.tif", _bytes(frames[0], "TIFF", save_all=True, append_images=frames[1:]), set()),
+        ("pages.tif", _bytes(frames[0], "TIFF", save_all=True, append_images=frames[1:]), {"pages"}),
         ("exif_rotated.jpg", _bytes(photo, exif=exif), {"exif-rotated"}),
         ("grey_as_rgb.jpg", _bytes(grey.convert("RGB")), {"grey-as-colour"}),
     ]

@@ -26,7 +26,7 @@ def kinds_of(found: Findings) -> dict[str, set[str]]:
     for row in found.table.to_pylist():
         evidence = json.loads(row["evidence"])
         for name in (row["subject"], evidence.get("related", row["subject"])):
-            told.setdefault(name.split("/")[-1], set()).add(evidence.get("kind", row["check"]))
+            told.setdefault(name.split("/")[-1].partition("#")[0], set()).add(evidence.get("kind", row["check"]))
     return told
 
 
