@@ -16,7 +16,7 @@ MAX_GALLERY = 12
 """Pictures of a gallery; an audit gives no more."""
 
 _TOLD_ELSEWHERE = {"message", "splits", "galleries", "suggested", "related", "labels", "related_id", "key",
-                   "probabilities"}
+                   "probabilities", "label", "suggested_class", "split"}
 """Entries of the evidence that the page shows in their own place."""
 
 MAX_VALUE = 300
