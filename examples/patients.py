@@ -38,4 +38,5 @@ findings = sl.audit(samples, splits, checks=["optimism"])
 (probe,) = [json.loads(e) for e in findings.table["evidence"].to_pylist()]
 print(splits)
 print(probe["message"])
-print(f"random folds: {100 * probe['naive']:.1f} % · whole patients: {100 * probe['honest']:.1f} % n={probe['samples']}")
+naive, honest = 100 * probe["naive"], 100 * probe["honest"]
+print(f"random folds: {naive:.1f} % · whole patients: {honest:.1f} % · n={probe['samples']}")

@@ -79,8 +79,8 @@ def ranked(evidence: Evidence, noisy: np.ndarray) -> Ranking:
     truth = np.array(evidence.labels)
     table = evidence.samples.table
     at = table.schema.get_field_index("label")
-    column = pa.array(noisy, pa.int32())
-    judged = replace(evidence, samples=replace(evidence.samples, table=table.set_column(at, table.schema.field(at), column)))
+    table = table.set_column(at, table.schema.field(at), pa.array(noisy, pa.int32()))
+    judged = replace(evidence, samples=replace(evidence.samples, table=table))
     for name in ("inspection", "features", "near_pairs"):
         judged.__dict__[name] = getattr(evidence, name)
     before = cpu_seconds()

@@ -120,7 +120,7 @@ def test_samples_without_features_or_label_are_left_out() -> None:
     assert found.rows.tolist() == [i for i in range(400) if i % 7 and i % 11]
 
 
-@pytest.mark.parametrize("few", [plain for plain in ([0] * 40, [0, 1] * 5, [None] * 40)], ids=["one class", "few", "none"])
+@pytest.mark.parametrize("few", [[0] * 40, [0, 1] * 5, [None] * 40], ids=["one class", "few", "none"])
 def test_too_little_to_judge_by(few: list[int | None]) -> None:
     samples = samples_of([sample(f"{i}", c) for i, c in enumerate(few)], 2)
     assert label_errors(evidence_of(samples, np.random.default_rng(0).normal(0, 1, (len(few), 3)))) == []
@@ -154,7 +154,8 @@ def test_predictions_of_some_samples_count_for_those() -> None:
     samples, features, _ = mislabelled()
     some = samples.take(np.arange(0, 400, 2))
     predictions = predictions_of(some, np.random.default_rng(0).normal(0, 1, (200, 4)))
-    alone, found = judged(evidence_of(samples, features)), judged(evidence_of(samples, features, predictions=predictions))
+    alone = judged(evidence_of(samples, features))
+    found = judged(evidence_of(samples, features, predictions=predictions))
     assert np.array_equal(alone.given[1::2], found.given[1::2])
     assert found.blended is not None
     strange = Predictions(predictions.table, Classes(tuple("wxyz"), tuple("wxyz")), {})
@@ -184,7 +185,9 @@ def test_confused_classes_are_named() -> None:
     given[np.flatnonzero(truth == 2)[:40]] = 1
     samples = samples_of([sample(f"{i}", int(c)) for i, c in enumerate(given)], 4)
     (whole, *_) = label_errors(evidence_of(samples, features))
-    assert whole.evidence["confused"][0] == {"given": "b", "likely": "c", "samples": pytest.approx(40, abs=8)}
+    (confused,) = whole.evidence["confused"]
+    assert (confused["given"], confused["likely"]) == ("b", "c")
+    assert 15 < confused["samples"] <= 42
     assert whole.message.endswith("Most confused: b for c.")
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 import pytest
 
-from sightline.audits import optimism as module
 from sightline.audits.optimism import measured_optimism, optimism
 from sightline.samples import SampleTable
 from tests.audits.evidences import evidence_of
@@ -73,13 +73,13 @@ def test_test_has_no_part() -> None:
 
 def test_groups_that_tell_nothing_are_no_finding() -> None:
     """Groups drawn at random: whole groups are as easy as single samples."""
-    features, labels = clusters(400, 3, 20, apart=0.7)
-    rng = np.random.default_rng(0)
-    for seed in range(3):
-        groups = rng.integers(0, 80, 400)
+    found = []
+    for seed in range(20):
+        features, labels = clusters(400, 3, 20, apart=0.7, seed=seed)
+        groups = np.random.default_rng(seed).integers(0, 80, 400)
         samples = samples_of([sample(f"{i}", int(labels[i]), group=int(groups[i])) for i in range(400)], 3)
-        found = optimism(evidence_of(samples, features))
-        assert found == [], seed
+        found += optimism(evidence_of(samples, features))
+    assert len(found) <= 1, "an interval of 95 % fails on this side once in forty times"
 
 
 def test_the_interval_holds_the_gap_of_new_patients() -> None:
@@ -108,7 +108,7 @@ def test_nothing_to_tell(groups: list[int]) -> None:
 
 
 def test_many_samples_are_a_part_of_whole_units(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST", 200)
+    monkeypatch.setattr(import_module("sightline.audits.optimism"), "MOST", 200)
     samples, features = patients()
     (finding,) = optimism(evidence_of(samples, features))
     assert finding.evidence["samples"] == 200

@@ -29,7 +29,10 @@ def test_what_is_written_is_read_in_table_order(tmp_path: Path) -> None:
     assert found.meta == {"digests": {"weights": "w"}}
 
 
-@pytest.mark.parametrize("kind", [pa.list_(pa.float64()), pa.large_list(pa.float16()), pa.list_(pa.int32(), 4)], ids=str)
+KINDS = [pa.list_(pa.float64()), pa.large_list(pa.float16()), pa.list_(pa.int32(), 4)]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=str)
 def test_tables_of_others(tmp_path: Path, kind: Any) -> None:
     samples = plain_samples([3, 2])
     ids = [i.hex() for i in samples.column("sample_id")]
@@ -45,7 +48,7 @@ def test_arrays_in_table_order(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"shape \(5, 4\); embeddings are numbers of shape \(6, d\)"):
         read_embeddings(tmp_path / "e.npy", plain_samples([3, 3]))
     np.save(tmp_path / "o.npy", np.array([{}], object), allow_pickle=True)
-    with pytest.raises(DataError, match="not a readable .npy"):
+    with pytest.raises(DataError, match=r"not a readable \.npy"):
         read_embeddings(tmp_path / "o.npy", samples)
 
 

@@ -16,8 +16,13 @@ from tests.features.made import Pictures, pictures
 ALL = np.ones
 
 
+@pytest.fixture(autouse=True)
+def _few_patches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patches, "_PATCHES", 8000)
+
+
 def test_one_number_by_hand() -> None:
-    """The mean, over the upper left cell, of what a response has above the threshold."""
+    """The root of the mean, over the upper left cell, of what a response has above the threshold."""
     made = pictures(40)
     filters = random_filters(made, np.arange(40), 8)
     found = filters.responses(made.images[:3])
@@ -32,8 +37,8 @@ def test_one_number_by_hand() -> None:
             excess.append(max(response - filters.threshold, 0))
             lack.append(max(-response - filters.threshold, 0))
     by_sign = found[1].reshape(2, 4, 8)
-    assert by_sign[0, 0, number] == pytest.approx(np.mean(excess), abs=2e-4)
-    assert by_sign[1, 0, number] == pytest.approx(np.mean(lack), abs=2e-4)
+    assert by_sign[0, 0, number] == pytest.approx(np.sqrt(np.mean(excess)), abs=2e-3)
+    assert by_sign[1, 0, number] == pytest.approx(np.sqrt(np.mean(lack)), abs=2e-3)
     assert excess != lack
 
 
@@ -93,9 +98,9 @@ def test_digits_are_told_apart() -> None:
     datasets = pytest.importorskip("sklearn.datasets")
     images, labels = datasets.load_digits(return_X_y=True)
     grey = (images.reshape(-1, 8, 8).repeat(4, 1).repeat(4, 2) * 15).astype(np.uint8)
-    few = Pictures(np.stack([grey] * 3, -1)[:700])
-    found = random_patch_features(few, ALL(700, bool), num_filters=64)
-    design = Design.of(found, np.arange(700))
-    ridge, _ = chosen_ridge(design, labels[:700], 10, np.arange(700))
-    held_out = ridge.held_out(labels[:700], 10, np.arange(700))
-    assert (held_out.argmax(1) == labels[:700]).mean() > 0.95
+    few = Pictures(np.stack([grey] * 3, -1)[:400])
+    found = random_patch_features(few, ALL(400, bool), num_filters=48)
+    design = Design.of(found, np.arange(400))
+    ridge, _ = chosen_ridge(design, labels[:400], 10, np.arange(400))
+    held_out = ridge.held_out(labels[:400], 10, np.arange(400))
+    assert (held_out.argmax(1) == labels[:400]).mean() > 0.93

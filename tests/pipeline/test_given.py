@@ -72,7 +72,8 @@ def test_features_of_a_network_fitted_to_these_labels(divided: tuple[SampleTable
     samples, splits = divided
     ids = list(splits.train.ids)
     for fitted, refused in ((splits.digest, True), ("other", False)):
-        write_embeddings(tmp_path / "e.parquet", ids, np.ones((len(ids), 2)), {"digests": {"trained_on_splits": fitted}})
+        meta = {"digests": {"trained_on_splits": fitted}}
+        write_embeddings(tmp_path / "e.parquet", ids, np.ones((len(ids), 2)), meta)
         if refused:
             with pytest.raises(DataError, match="fitted to the labels of this very train split"):
                 embeddings_for(tmp_path / "e.parquet", samples, splits)
@@ -89,7 +90,7 @@ def test_features_of_a_study(photo_folder: Path, tmp_path: Path, capsys: pytest.
     model = saved(tmp_path / "best.pt", samples)
     call = ["predict", str(model), str(study), "--features", "--out", str(out), "--device", "cpu"]
     assert cli.main(call) == 0
-    assert "32 features of 64 samples · 16 of test or of no split left out" in capsys.readouterr().out
+    assert "128 features of 64 samples · 16 of test or of no split left out" in capsys.readouterr().out
     verb("split")(study)
     assert cli.main(call) == 0
     values = read_embeddings(out, Study.open(study).read_samples()).values

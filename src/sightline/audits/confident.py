@@ -75,7 +75,7 @@ def _calibrated(counts: Array, of_class: Array) -> Array:
     for row, total in enumerate(of_class.tolist()):
         rest = total - int(whole[row].sum())
         whole[row, np.argsort(whole[row] - exact[row], kind="stable")[:rest]] += 1
-    return whole
+    return np.asarray(whole)
 
 
 def _sure_disagreement(log_probabilities: Array, labels: Array) -> float:

@@ -1,4 +1,4 @@
-"""How likely each label is, by judges that did not see it: ridge regression on features, and a run's own predictions."""
+"""How likely each label is, by judges that did not see it: ridge regression on features, and a run's predictions."""
 
 from __future__ import annotations
 

@@ -89,7 +89,8 @@ def measured_optimism(features: Array, rows: Array, labels: Array, units: Array)
     if not 2 * FOLDS <= units.max() + 1 < len(units):
         return None
     chosen = _some(units)
-    rows, labels, units = rows[chosen], labels[chosen].astype(np.int64), np.unique(units[chosen], return_inverse=True)[1]
+    rows, labels = rows[chosen], labels[chosen].astype(np.int64)
+    units = np.unique(units[chosen], return_inverse=True)[1]
     if len(np.unique(labels)) < 2 or units.max() + 1 < 2 * FOLDS:
         return None
     stride = -(-features.shape[1] // WIDEST)

