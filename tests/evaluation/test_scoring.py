@@ -87,7 +87,7 @@ def test_digests_tie_the_number_to_what_made_it(
         "trained_on_splits", "trained_without",
     }  # fmt: skip
     assert (made.digests["samples"], made.digests["split"]) == (samples.digest, splits.test.digest)
-    assert {"threads", "dtype", "decode", "resize", "deterministic", "cudnn_allow_tf32"} <= set(made.environment)
+    assert {"threads", "dtype", "loading", "deterministic", "cudnn_allow_tf32"} <= set(made.environment)
     assert json.loads(json.dumps(made.to_json(), allow_nan=False))["look"] == 1
 
 
