@@ -12,11 +12,13 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from PIL import Image
 
 from sightline import cli
 from sightline.errors import DataError, SplitError
 from sightline.pipeline import verb
 from sightline.splits import Splits
+from sightline.study import Study
 from tests.conftest import save_photo
 
 VERBS = ("audit", "check", "train", "evaluate", "report", "profile")
@@ -126,3 +128,51 @@ def test_splits_that_somebody_forged_are_refused_by_every_verb(study: Path, name
     replace(good, table=good.table.set_column(1, good.table.schema.field(1), column)).write(study / "splits.parquet")
     with pytest.raises(SplitError, match="patient P"):
         verb(name)(study)
+
+
+def test_several_labels_are_divided_and_audited_and_not_trained_on(tmp_path: Path) -> None:
+    rows = []
+    for i in range(40):
+        save_photo(tmp_path / "photos" / f"{i}.jpg", i)
+        rows.append((f"{i}.jpg", ";".join(c for c, n in (("cat", 2), ("dog", 3), ("owl", 5)) if i % n == 0) + ";"))
+    with (tmp_path / "photos" / "list.csv").open("w", newline="") as f:
+        csv.writer(f).writerows([("path", "labels"), *rows])
+    study = tmp_path / "study"
+    verb("index")(tmp_path / "photos" / "list.csv", study)
+    verb("split")(study)
+    splits = Splits.read(study / "splits.parquet")
+    assert splits.how["by"] == "stratified"
+    assert splits.sizes == {"train": 28, "val": 4, "test": 8, "left_out": 0}
+    verb("audit")(study, checks=("exact-duplicates", "class-counts", "class-balance"))
+    checked = verb("check")(study)
+    assert not checked.is_good
+    assert "several labels each" in str(checked.facts)
+    with pytest.raises(DataError, match="training takes one class a sample"):
+        verb("train")(study)
+
+
+def test_near_copies_stay_together(tmp_path: Path) -> None:
+    pytest.importorskip("faiss", reason="the extra `audit` is not installed")
+    pytest.importorskip("cv2", reason="the extra `audit` is not installed")
+    pairs = []
+    for i in range(24):
+        name = f"{('bright', 'dark')[i % 2]}/{i:02d}"
+        save_photo(tmp_path / "photos" / f"{name}.jpg", i, size=(96, 80), level=130 * (i % 2))
+        if i < 12:
+            photo = Image.open(tmp_path / "photos" / f"{name}.jpg").resize((80, 66))
+            photo.save(tmp_path / "photos" / f"{name}-small.jpg", quality=60)
+            pairs.append((f"{name}.jpg", f"{name}-small.jpg"))
+    study = tmp_path / "study"
+    verb("index")(tmp_path / "photos", study)
+    parted = 0
+    for seed in range(2):
+        homes = []
+        for together in (None, "near-duplicates"):
+            verb("split")(study, by="stratified", test=0.4, seed=seed, together=together)
+            splits = Splits.read(study / "splits.parquet")
+            keys = Study.open(study).read_samples().column("key")
+            homes.append(dict(zip(keys, splits.table["split"].to_pylist(), strict=True)))
+        parted += sum(homes[0][a] != homes[0][b] for a, b in pairs)
+        assert all(homes[1][a] == homes[1][b] for a, b in pairs)
+        assert splits.how["pairs"] >= len(pairs)
+    assert parted > 2, "without it they lie on both sides"

@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from sightline.errors import DataError, SplitError, VersionError
-from sightline.splits import SCHEMA, Splits, split, verify
+from sightline.errors import DataError, LedgerError, SplitError, VersionError
+from sightline.ledger import Ledger
+from sightline.splits import SCHEMA, Request, Splits, folds, split, verify
 from tests.tables import plain_samples, sample, samples_of
 
 SAMPLES = plain_samples([40, 40])
@@ -124,6 +125,18 @@ def test_fingerprint_is_of_content_alone() -> None:
     assert other is not None
     assert one.fingerprint == other.fingerprint
     assert one.digest != other.digest
+
+
+def test_a_plan_with_repeats_is_one_look_whatever_val_is(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.jsonl")
+    plan = Request(by="stratified", folds=2, repeats=2)
+    looks = [ledger.open(s.test, checkpoints=["c"])[0] for s in folds(SAMPLES, plan) if s.test]
+    assert [look.number for look in looks] == [1, 1, 1, 1]
+    assert [look.fold for look in looks] == [(0, 4), (1, 4), (2, 4), (3, 4)]
+    nested = split(SAMPLES, dataclasses.replace(plan, fold=3, inner=3, inner_fold=2)).test
+    assert nested == split(SAMPLES, dataclasses.replace(plan, fold=3, val=0.0)).test
+    with pytest.raises(LedgerError, match="look 2"):
+        ledger.require(split(SAMPLES, dataclasses.replace(plan, repeats=3)).test, None)  # type: ignore[arg-type]
 
 
 def test_a_file_of_version_1_is_read_as_it_was(tmp_path: Path) -> None:

@@ -28,9 +28,9 @@ def split(study: str | Path, *, by: str | None = None, val: float | str | None =
           csv: str | None = None) -> Outcome:  # fmt: skip
     """Assign the study's samples to train, val and a sealed test, after the first full read of the images.
 
-    The options are those of `splits.Request`, where they are described. `together="near-duplicates"` holds near copies together;
-    `without="leaks"` leaves out of the division that the study has what the audit found to lie in a later split too;
-    `csv` names a file to write the division to, alone that of the study as it is.
+    The options are those of `splits.Request`, where they are described. `together="near-duplicates"` holds near copies
+    together; `without="leaks"` leaves out of the division that the study has what the audit found to lie in a later
+    split too; `csv` names a file to write the division to, alone that of the study as it is.
     """
     home = Study.open(study)
     samples = read_hashed(home)
