@@ -14,6 +14,7 @@ from sightline.metrics import Estimate
 from sightline.reporting.data import MAX_CLASSES, MAX_PICTURES, SHOWN, Names, assigned_splits, describe_data
 from sightline.reporting.evidence import (
     IN_GALLERY,
+    MAX_OF_KIND,
     MAX_PAIRS,
     MAX_ROWS,
     Witness,
@@ -226,3 +227,16 @@ def test_a_result_far_above_the_published_one_is_a_caution(
     told = [line for line in cautions(known, assigned, None, result, None) if "Look for leakage" in line]
     assert len(told) == is_told
     assert not any("Look for leakage" in line for line in cautions(made.samples, assigned, None, result, None))
+
+
+def test_single_samples_are_rows_of_pictures_by_kind(made: Made, assigned: Names) -> None:
+    ids = made.samples.column("sample_id")
+    train, test = (np.flatnonzero((assigned == s) & made.samples.is_ok)[:9] for s in ("train", "test"))
+    found = [Finding(level="info", subject="k", message="dark: 0.1", score=0.5, sample_id=ids[i], evidence={"kind": k})
+             for k, rows in (("dark", [*test, *train]), ("grey-as-colour", train[:2])) for i in rows]  # fmt: skip
+    witness = Witness(made.samples, assigned, Gallery(made.samples), is_test_open=False)
+    (check,) = describe_findings(Findings.of([("quality", found)], {}), made.splits, witness)["checks"]
+    assert [(k["name"], k["n"], len(k["pictures"])) for k in check["kinds"]] == [
+        ("dark", 18, MAX_OF_KIND), ("grey as colour", 2, 2)]  # fmt: skip
+    assert all(p["picture"].src for k in check["kinds"] for p in k["pictures"]), "open pictures come before sealed ones"
+    assert not check["pictures"]

@@ -18,7 +18,10 @@ from sightline.samples import SampleTable
 from sightline.splits import Splits
 
 MAX_PAIRS = 12
-"""Pairs or single samples of one check shown as pictures; the rest stays in findings.parquet."""
+"""Pairs of one check shown as pictures; the rest stays in findings.parquet."""
+
+MAX_OF_KIND = 6
+"""Single samples of one kind (dark, letterboxed, …) shown as pictures: a row of them."""
 
 MAX_ROWS = 30
 """Findings of one check listed as rows."""
@@ -37,15 +40,18 @@ class Witness:
     def _row(self, sample_id: bytes) -> int:
         return int(self._samples.positions([sample_id])[0])
 
+    def is_sealed(self, sample_id: bytes) -> bool:
+        """Whether it is a sample of the test that no score has opened."""
+        return not self._is_test_open and bool(self._assigned[self._row(sample_id)] == "test")
+
     def title(self, label: int) -> str:
         """Name of a class, for people."""
         return self._gallery.title(label)
 
     def pictures(self, ids: Sequence[bytes], most: int) -> list[Picture]:
         """Pictures of some of the samples: those that there are, and may be seen."""
-        rows = [self._row(i) for i in ids]
-        open_ = [i for i in rows if self._samples.is_ok[i] and (self._is_test_open or self._assigned[i] != "test")]
-        return self._gallery.pictures(open_[:most])
+        open_ = [i for i in ids if self.can_see(i) and not self.is_sealed(i)]
+        return self._gallery.pictures(self._row(i) for i in open_[:most])
 
     def can_see(self, sample_id: bytes | None) -> bool:
         """Whether there is an image to show of a sample."""
@@ -54,9 +60,8 @@ class Witness:
     def __call__(self, sample_id: bytes) -> dict[str, Any]:
         """The picture of a sample, its split and its class; no picture for a test sample that no score has opened."""
         i = self._row(sample_id)
+        picture: Picture = self._gallery.withheld(i) if self.is_sealed(sample_id) else self._gallery.picture(i)
         split = str(self._assigned[i])
-        is_sealed = split == "test" and not self._is_test_open
-        picture: Picture = self._gallery.withheld(i) if is_sealed else self._gallery.picture(i)
         return {"picture": picture, "split": split or "left out", "class": self._gallery.class_name(i)}
 
 
@@ -77,15 +82,30 @@ def _check(name: str, rows: list[dict[str, Any]], witness: Witness) -> dict[str,
     galleries = [r for r in rows if '"galleries"' in r["evidence"]]
     others = [r for r in rows if '"galleries"' not in r["evidence"]]
     seen = [r for r in others if witness.can_see(r["sample_id"])]
+    pairs = [r for r in seen if r["related_id"] is not None]
     plain = [r for r in others if not witness.can_see(r["sample_id"])] + galleries[MAX_GALLERIES:]
     return {
         "name": name.replace("-", " ").capitalize(), "level": rows[0]["level"], "n": len(rows),
         "galleries": [{**_row(r), "galleries": _galleries(r, witness)} for r in galleries[:MAX_GALLERIES]],
         "pictures": [{**_row(r), "members": [witness(i) for i in (r["sample_id"], r["related_id"]) if i is not None],
-                      "relabel": _relabelled(r, witness)} for r in seen[:MAX_PAIRS]],
-        "more_pictures": max(0, len(seen) - MAX_PAIRS),
+                      "relabel": _relabelled(r, witness)} for r in pairs[:MAX_PAIRS]],
+        "more_pictures": max(0, len(pairs) - MAX_PAIRS),
+        "kinds": _kinds([r for r in seen if r["related_id"] is None], witness),
         "rows": [_row(r) for r in plain[:MAX_ROWS]], "more_rows": max(0, len(plain) - MAX_ROWS),
     }  # fmt: skip
+
+
+def _kinds(rows: list[dict[str, Any]], witness: Witness) -> list[dict[str, Any]]:
+    """Single samples by the kind of what was found, in the rows' order: how many there are, and some pictures."""
+    kinds: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        kinds.setdefault(str(json.loads(row["evidence"]).get("kind", "")), []).append(row)
+    return [
+        {"name": kind.replace("-", " "), "n": len(of), "level": of[0]["level"], "pictures": [
+            {**_row(r), **witness(r["sample_id"])}
+            for r in sorted(of, key=lambda r: witness.is_sealed(r["sample_id"]))[:MAX_OF_KIND]
+        ]} for kind, of in kinds.items()
+    ]  # fmt: skip
 
 
 def _row(row: dict[str, Any]) -> dict[str, Any]:
