@@ -16,7 +16,7 @@ from PIL import Image
 
 from sightline.errors import DecodeError
 from sightline.formats import Attributes, class_folders, headers, looking, read_headers
-from sightline.formats.first_bytes import FIRST_BYTES, looked_at, plain_jpeg
+from sightline.formats.first_bytes import FIRST_BYTES, plain_jpeg
 from sightline.formats.headers import with_headers
 from sightline.formats.listing import Listing
 from sightline.images import Header, sniff
@@ -79,8 +79,11 @@ def test_damage_is_told_as_a_decoder_tells_it_or_not_at_all(name: str, changes: 
 def test_what_cannot_be_opened_is_not_seen(tmp_path: Path) -> None:
     write_files(tmp_path, {"a.jpg": jpeg(), "empty.jpg": b"", "short.jpg": jpeg()[:30]})
     os.mkfifo(tmp_path / "pipe.jpg")  # opening it would wait for a writer
-    names = [b"a.jpg", b"gone.jpg", b"empty.jpg", b"short.jpg", b"pipe.jpg", b"", b"\xff.jpg", b"a.jpg"]
-    assert looked_at([os.fsencode(tmp_path) + b"/", *names]) == [(3, 16, 12), *[(0, 0, 0)] * 6, (3, 16, 12)]
+    names = ["a.jpg", "gone.jpg", "empty.jpg", "short.jpg", "pipe.jpg", "", "\udcff.jpg", "a.jpg"]
+    with looking.Lookers() as lookers:
+        found, gone = lookers.looks([(str(tmp_path), names), (f"{tmp_path}/gone", names[:2])])
+    assert (found.kinds, gone.kinds) == (bytes([3, 0, 0, 0, 0, 0, 0, 3]), bytes(2))
+    assert (found.widths[7], found.heights[7]) == (16, 12)
 
 
 @pytest.fixture

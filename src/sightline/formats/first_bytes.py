@@ -1,10 +1,10 @@
 """What the first bytes of plain JPEGs say, told by a process of its own.
 
 Opening 100,000 files takes longer in Python than in the system, and one interpreter does one thing at a time. So this
-file is started by its path, once for each processor, and imports nothing of the package or of others: it answers 15 ms
-after its start. It reads requests from stdin and writes answers to stdout until stdin ends.
+module runs alone, once for each processor, and imports nothing of the package or of others: it answers 10 ms after its
+start. It reads requests from stdin and writes answers to stdout until stdin ends.
 
-A request is its length (4 bytes) and paths with a NUL between them; the first is put before all others. An answer is
+A request is its length (4 bytes) and, with a NUL between them, a folder and paths below it. An answer is
 the number of times that the process waited (4 bytes), a byte for each file (0: ask somebody else, 1: grey, 3: colour),
 and then their widths and heights (4 bytes each). Numbers are in the machine's own order.
 """
@@ -18,6 +18,8 @@ from struct import Struct
 
 FIRST_BYTES = 4096
 """What is read first: it holds the header of a plain JPEG, and is one page of the disk's cache."""
+AT_ONCE = 128
+"""Files that are open at a time: closing them together takes two thirds of the time."""
 FLAGS = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 """How a file is opened: without waiting for a pipe that poses as one."""
 
@@ -31,6 +33,8 @@ _NOTHING = (0, 0, 0)
 
 _USUAL = Struct(">20s4s65x4s65x5sHH10s4s29x4s179x4s29x4s179x14s")
 """A header in colour as libjpeg writes it unless it is asked for more: told in a third of the time."""
+_SIZE_AT = 163
+_SIZE = Struct(">HH").unpack_from
 _USUAL_PARTS = (b"\xff\xdb\0\x43", b"\xff\xdb\0\x43", b"\xff\xc0\0\x11\x08",
                 b"\xff\xc4\0\x1f", b"\xff\xc4\0\xb5", b"\xff\xc4\0\x1f", b"\xff\xc4\0\xb5")  # fmt: skip
 
@@ -92,38 +96,51 @@ def _usual_jpeg(head: bytes | bytearray) -> tuple[int, int, int] | None:
     return None
 
 
-def looked_at(paths: list[bytes]) -> list[tuple[int, int, int]]:
-    """What `plain_jpeg` says of files; the first path is put before all others. Zeros for what cannot be read."""
-    prefix = paths[0]
+def looked_at(folder: bytes, paths: list[bytes]) -> list[tuple[int, int, int]]:
+    """What `plain_jpeg` says of files below a folder, which this process goes to. Zeros for what cannot be read."""
+    try:
+        os.chdir(folder)  # so that the way to the folder is not gone for each file
+    except OSError:
+        return [_NOTHING] * len(paths)  # whoever is asked next says what is wrong
     found: list[tuple[int, int, int]] = []
-    opened, read, close, usual = os.open, os.readv, os.close, _USUAL.size
+    opened, read, usual = os.open, os.readv, _USUAL.size
     head = bytearray(FIRST_BYTES)
     into = [head]
-    for path in paths[1:]:
-        try:
-            file = opened(prefix + path, FLAGS)
-        except OSError:
-            found.append(_NOTHING)  # whoever is asked next says what is wrong
-            continue
-        try:
-            size = read(file, into)
-        except OSError:
-            size = 0
-        close(file)
-        found.append((size >= usual and _usual_jpeg(head)) or plain_jpeg(bytes(head[:size])))
+    above = below = bytearray()
+    for start in range(0, len(paths), AT_ONCE):
+        files = []
+        for path in paths[start : start + AT_ONCE]:
+            try:
+                file = opened(path, FLAGS)
+                files.append(file)
+                size = read(file, into)
+            except OSError:
+                size = 0
+            # One program often writes a whole dataset: all but the size is what it was in the file before.
+            if size >= usual and head[:_SIZE_AT] == above and head[_SIZE_AT + 4 : usual] == below:
+                height, width = _SIZE(head, _SIZE_AT)
+                found.append((3, width, height) if height and width else _NOTHING)
+            elif size >= usual and (seen := _usual_jpeg(head)):
+                above, below = head[:_SIZE_AT], head[_SIZE_AT + 4 : usual]
+                found.append(seen)
+            else:
+                found.append(plain_jpeg(bytes(head[:size])))
+        if files:
+            os.closerange(min(files), max(files) + 1)  # nothing else is open in this process
     return found
 
 
 def _answer(paths: list[bytes]) -> bytes:
-    kinds, widths, heights = zip(*looked_at(paths), strict=True)
+    kinds, widths, heights = zip(*looked_at(paths[0], paths[1:]), strict=True)
     return bytes(kinds) + array("I", widths).tobytes() + array("I", heights).tobytes()
 
 
-def _serve() -> None:
+def serve() -> None:
+    """Answer requests until stdin ends."""
+    import gc
     import resource
-    import signal
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever interrupts the work ends this process by closing its stdin
+    gc.disable()  # there are no cycles to look for
     source, target = sys.stdin.buffer, sys.stdout.buffer
     waited = 0
     while len(size := source.read(4)) == 4:
@@ -133,7 +150,3 @@ def _serve() -> None:
         target.write((total - waited).to_bytes(4, sys.byteorder) + answer)
         target.flush()
         waited = total
-
-
-if __name__ == "__main__":
-    _serve()

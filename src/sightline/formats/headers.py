@@ -105,8 +105,9 @@ def _have_no_nul(paths: Sequence[str]) -> bool:
 
 def _completed(looks: Looks, prefix: str, paths: Sequence[str], pool: ThreadPoolExecutor) -> list[Result]:
     """Headers of the plain JPEGs that were seen, and of the other files what a whole decoder says."""
-    sizes = zip(looks.kinds, looks.widths.tolist(), looks.heights.tolist(), strict=True)
-    found = [header_of_jpeg(width, height, channels) if channels else None for channels, width, height in sizes]
+    sizes = list(zip(looks.widths.tolist(), looks.heights.tolist(), looks.kinds, strict=True))
+    known = {size: header_of_jpeg(*size) for size in set(sizes)}
+    found = [known[size] for size in sizes]
     others = [i for i, header in enumerate(found) if header is None]
     results: list[Result] = [header or "" for header in found]
     for i, result in zip(others, pool.map(_of_file, [prefix + paths[i] for i in others]), strict=True):
@@ -154,13 +155,13 @@ def _windows(work: Iterator[Work], size: int) -> Iterator[list[Work]]:
 
 
 def _places(listing: Listing, positions: Sequence[int]) -> tuple[str, list[str]]:
-    """What stands before the paths of all images at positions, and their paths."""
-    roots = {alias: f"{resolve_root(address)}/" for alias, address in listing.roots.items()}
+    """A folder with a slash behind it, and the paths below it of images at positions."""
+    roots = {alias: f"{os.path.abspath(resolve_root(address))}/" for alias, address in listing.roots.items()}
     paths, root = listing.images["path"], listing.images["root"]
     chosen = [paths] * len(positions) if isinstance(paths, str) else [paths[i] for i in positions]
     if isinstance(root, str):
         return roots[root], chosen
-    return "", [roots[root[i]] + path for i, path in zip(positions, chosen, strict=True)]
+    return "/", [(roots[root[i]] + path).removeprefix("/") for i, path in zip(positions, chosen, strict=True)]
 
 
 def _file_work(listing: Listing) -> Iterator[Work]:
