@@ -123,6 +123,12 @@ def test_folds_yields_every_division_once(way: dict[str, Any]) -> None:
 
 
 @each_way
+def test_inner_folds_leave_the_test_as_it_is_without_them(way: dict[str, Any]) -> None:
+    alone = {name: value for name, value in way.items() if not name.startswith("inner")}
+    assert split(ALL, **{**alone, "inner": 2}).test == split(ALL, **alone).test
+
+
+@each_way
 def test_dropped_samples_are_in_no_split(way: dict[str, Any]) -> None:
     rows = [{**r, "status": "dropped", "reason": "dropped in review: blurred"} if r["key"] in {"0/0", "7/1"} else r
             for r in GROUPS]  # fmt: skip

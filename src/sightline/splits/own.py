@@ -14,7 +14,7 @@ from sightline.splits.invariants import ranks_of
 from sightline.splits.iterative import by_labels
 from sightline.splits.labelling import labelling
 from sightline.splits.parts import SPLITS, TEST, TRAIN, VAL, Parts
-from sightline.splits.request import GROUP, HASH, RANDOM, STRATIFIED, Request
+from sightline.splits.request import DEFAULT_VAL, GROUP, HASH, RANDOM, STRATIFIED, Request
 from sightline.splits.units import Keys, connect, held_keys, pair_keys, pixel_keys, units_of
 
 Array = np.ndarray[Any, Any]
@@ -39,12 +39,14 @@ def divide(samples: SampleTable, request: Request) -> Parts:
         reasons = np.array([f"{a}, {b}" for a, b in zip(parts.reasons[rest], held.reasons, strict=True)], object)
         parts = parts.put(rest, Parts(held.names, reasons, how))
     else:
-        shares = (1 - request.val_share - request.test_share, request.val_share, request.test_share)
+        # With inner folds the test is the one that there is without them.
+        val = min(DEFAULT_VAL, (1 - request.test_share) / 2) if request.inner else request.val_share
+        shares = (1 - val - request.test_share, val, request.test_share)
         parts = Parts.of(SPLITS[_draw(samples, request, shares, "divide")], _reason(request), **how)
-        _require_filled(samples, parts.names, shares)
         if request.inner:
-            rest = np.flatnonzero(parts.names == TRAIN)
+            rest = np.flatnonzero(parts.names != TEST)
             parts = parts.put(rest, hold_out(samples.take(rest), request, len(rest)))
+        _require_filled(samples, parts.names, shares)
     if request.by == HASH:
         parts = _copies_left_out(samples, request, parts)
         _require_filled(samples, parts.names, (1, request.val_share or request.inner, how["test"]))

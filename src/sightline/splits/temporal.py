@@ -84,17 +84,24 @@ def divide_by_time(samples: SampleTable, request: Request) -> Parts:
     moments, ends = np.unique(latest, return_inverse=True)
     counts = np.bincount(ends, weights=units.sizes, minlength=len(moments)).astype(np.int64)
     line = Timeline(moments, counts, duration_us(str(request.embargo)))
-    parts = _painted(line, request)
+    parts, bounds = _painted(line, request)
     of_row = ends[units.of]
     how: dict[str, Any] = {"val": request.val_share, "test": request.test_share, "from": {}}
     if request.folds:
         how["test"] = 1 / (request.folds + 1)
-    return _in_order(Parts(parts.names[of_row], parts.reasons[of_row], how), times, line.embargo)
+    parts = Parts(parts.names[of_row], parts.reasons[of_row], how)
+    for split, bound in bounds.items():
+        early = (parts.names == split) & ~((times > bound) & (times >= bound + line.embargo))
+        parts = parts.leave_out(early, f"earlier than {split}, where its group ends")
+    return _told(parts, times)
 
 
-def _painted(line: Timeline, request: Request) -> Parts:
-    """Parts of the moments, painted from the latest to the earliest."""
-    end = len(line.moments)
+def _painted(line: Timeline, request: Request) -> tuple[Parts, dict[str, int]]:
+    """Parts of the moments, painted from the latest to the earliest; the moment by which all before val and test ends.
+
+    The test's bound is the same whatever val is, and so is the test.
+    """
+    end, bounds = len(line.moments), dict[str, int]()
     parts = Parts.of(np.full(end, None, object), f"later than the test of fold {request.fold} of {request.folds}")
 
     def paint(span: Span, split: str | None, reason: str = "") -> None:
@@ -109,6 +116,7 @@ def _painted(line: Timeline, request: Request) -> Parts:
         if end == 0:
             raise SplitError(f"The embargo of {request.embargo} leaves nothing to train on before {split}. Shorten it, "
                              "or ask for fewer folds or a later one.")  # fmt: skip
+        bounds[split] = int(line.moments[end - 1])
         return end
 
     wanted = totals_of(int(line.counts.sum()), (1, request.val_share, request.test_share))
@@ -124,24 +132,18 @@ def _painted(line: Timeline, request: Request) -> Parts:
     elif request.val_share:
         end = place(VAL, line.last(end, wanted[1], 1))
     paint((0, end), TRAIN)
-    return parts
+    return parts, bounds
 
 
-def _in_order(parts: Parts, times: Array, embargo: int) -> Parts:
-    """Parts in which each single sample, not its unit alone, comes an embargo after the part before ends."""
-    end, begins = None, {}
+def _told(parts: Parts, times: Array) -> Parts:
+    """Parts with the times of each split as its reason, and where it begins on record."""
+    reasons, begins = parts.reasons.copy(), {}
     for split in SPLITS.tolist():
         inside = parts.names == split
-        if not inside.any():
-            continue
-        if end is not None:
-            early = inside & ~((times > end) & (times >= end + embargo))
-            parts = parts.leave_out(early, f"earlier than {split}, where its group ends")
-            inside &= ~early
-        begin, end = int(times[inside].min()), int(times[inside].max())
-        begins[split] = _iso(begin)
-        parts.reasons[inside] = f"time from {_iso(begin)} to {_iso(end)}"
-    return Parts(parts.names, parts.reasons, {**parts.how, "from": begins})
+        if inside.any():
+            begins[split] = _iso(times[inside].min())
+            reasons[inside] = f"time from {begins[split]} to {_iso(times[inside].max())}"
+    return Parts(parts.names, reasons, {**parts.how, "from": begins})
 
 
 def _times(samples: SampleTable) -> Array:
