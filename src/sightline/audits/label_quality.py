@@ -17,6 +17,11 @@ from sightline.predictions import Predictions
 
 Array = np.ndarray[Any, Any]
 
+_BLOCK = 16_384
+
+_VOTERS = 20_000
+"""Samples that the weights of ridge and predictions are fitted to at most."""
+
 FEWEST = 20
 """Samples below which nothing is said about labels."""
 
@@ -30,7 +35,7 @@ class LabelQuality:
     labels: Array
     """int64 (n,): the given class ids."""
     log_probabilities: Array
-    """float32 (n, classes): of each class, from fits to all samples but those of the same unit."""
+    """(n, classes), float32 or, of very many, float16: from fits to all samples but those of the same unit."""
     units: Array
     """int64 (n,): samples that did not judge one another."""
     design: Design
@@ -47,9 +52,12 @@ class LabelQuality:
     @cached_property
     def suggested(self) -> Array:
         """int64 (n,): the most probable other class."""
-        others = self.log_probabilities.copy()
-        others[np.arange(len(self.labels)), self.labels] = -np.inf
-        return np.asarray(others.argmax(1), np.int64)
+        out = np.empty(len(self.labels), np.int64)
+        for begin in range(0, len(out), _BLOCK):
+            others = self.log_probabilities[begin : begin + _BLOCK].copy()
+            others[np.arange(len(others)), self.labels[begin : begin + _BLOCK]] = -np.inf
+            out[begin : begin + _BLOCK] = others.argmax(1)
+        return out
 
     @cached_property
     def probability_of_suggested(self) -> Array:
@@ -140,7 +148,8 @@ def _multiplied(
     if len(at) < FEWEST:
         return logs, None
     sources = [logs[at], predictions.log_probabilities[valid].astype(np.float32)]
-    found = blend(sources, labels[at])
+    some = slice(None, None, -(-len(at) // _VOTERS))
+    found = blend([s[some] for s in sources], labels[at][some])
     out = logs.copy()
     out[at] = found.log_probabilities(sources)
     return out, found

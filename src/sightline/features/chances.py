@@ -11,6 +11,7 @@ import numpy as np
 Array = np.ndarray[Any, Any]
 
 _ITERATIONS = 50
+_BLOCK = 16_384
 
 
 @dataclass(frozen=True)
@@ -23,9 +24,13 @@ class Blend:
     """Mean negative log-likelihood (nats) of the labels it was fitted to."""
 
     def log_probabilities(self, answers: Sequence[Array]) -> Array:
-        """float32 (n, classes) from the answers of each source (n, classes)."""
-        total = sum(np.float32(w) * a.astype(np.float32) for w, a in zip(self.weights, answers, strict=True))
-        return log_softmax(np.asarray(total))
+        """(n, classes), of the type of the first answers, from the answers of each source (n, classes)."""
+        out = np.empty_like(answers[0])
+        for begin in range(0, len(out), _BLOCK):
+            parts = (np.float32(w) * a[begin : begin + _BLOCK].astype(np.float32)
+                     for w, a in zip(self.weights, answers, strict=True))  # fmt: skip
+            out[begin : begin + _BLOCK] = log_softmax(np.asarray(sum(parts)))
+        return out
 
 
 def log_softmax(values: Array) -> Array:

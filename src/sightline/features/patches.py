@@ -116,9 +116,9 @@ _POOLING = _pooling()
 def random_patch_features(thumbnails: Thumbnails, is_usable: Array, *, num_filters: int | None = None) -> Array:
     """float16 (n, d) features >= 0 of every thumbnail, in order; rows that are not usable are zeros.
 
-    d is 8 x the number of filters, by default 6144 where 2 GiB suffice for them. The filters are patches of usable
-    images, drawn by their number alone: the same thumbnails have the same features. 2.5 ms of one core for an image.
-    Raises DataError when no image is usable or the side is no multiple of 32.
+    d is 8 x the number of filters: 6144, and less of fewer than 6144 images or where 2 GiB do not suffice. The filters
+    are patches of usable images, drawn by their number alone: the same thumbnails have the same features. 2.5 ms of one
+    core for an image. Raises DataError when no image is usable, or the side is no multiple of 32.
     """
     if thumbnails.side % SIDE:
         raise DataError(f"Random-patch features need thumbnails with a side of a multiple of {SIDE} pixels, got "
@@ -127,7 +127,8 @@ def random_patch_features(thumbnails: Thumbnails, is_usable: Array, *, num_filte
     rows = np.flatnonzero(is_usable)
     if not len(rows):
         raise DataError("No image can be read, so there is nothing to make features of.")
-    count = num_filters or int(np.clip(MAX_BYTES // (2 * 8 * n), 32, NUM_FILTERS))
+    # Of few images as many features as images are enough: ridge sees no more than their inner products.
+    count = num_filters or int(np.clip(min(MAX_BYTES // (2 * 8 * n), len(rows) // 8), 64, NUM_FILTERS))
     filters = random_filters(thumbnails, rows, count)
     out = np.zeros((n, filters.num_features), np.float16)
 
@@ -144,7 +145,7 @@ def random_patch_features(thumbnails: Thumbnails, is_usable: Array, *, num_filte
 
 def random_filters(thumbnails: Thumbnails, rows: Array, count: int) -> Filters:
     """`count` filters from random patches of the thumbnails in `rows`, and the whitening of many more."""
-    many, _ = _drawn(thumbnails, rows, max(_PATCHES, count))
+    many = _drawn(thumbnails, rows, max(min(_PATCHES, 32 * len(rows)), count))
     patches = _normalised(many)
     mean = patches.mean(0, dtype=np.float64)
     centred = patches - mean
@@ -158,8 +159,8 @@ def random_filters(thumbnails: Thumbnails, rows: Array, count: int) -> Filters:
     return Filters(weights, offset, float(THRESHOLD * sample.std()))
 
 
-def _drawn(thumbnails: Thumbnails, rows: Array, count: int) -> tuple[Array, Array]:
-    """`count` patches (count, 108) from at most 4096 of the images, and the row that each comes from."""
+def _drawn(thumbnails: Thumbnails, rows: Array, count: int) -> Array:
+    """float32 (count, 108): patches of at most 4096 of the images."""
     images = min(len(rows), 4096)
     order = np.argsort(Draws(0, 0, rows.astype(np.uint64)).bits(0), kind="stable")[:images]
     chosen = np.sort(rows[order])
@@ -170,7 +171,7 @@ def _drawn(thumbnails: Thumbnails, rows: Array, count: int) -> tuple[Array, Arra
         inside = np.flatnonzero((image >= begin) & (image < begin + len(block)))
         windows = sliding_window_view(block, (PATCH, PATCH), (1, 2))
         out[inside] = windows[image[inside] - begin, top[inside], left[inside]].transpose(0, 2, 3, 1)
-    return out.reshape(count, -1), chosen[image]
+    return out.reshape(count, -1)
 
 
 def _blocks(thumbnails: Thumbnails, rows: Array) -> Iterator[tuple[Array, int]]:
