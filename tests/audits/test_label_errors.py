@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
+import sightline as sl
 from sightline.audits.confident import confident_joint
 from sightline.audits.findings import Findings
 from sightline.audits.label_errors import label_errors
@@ -18,6 +20,7 @@ from sightline.errors import DataError
 from sightline.predictions import Predictions
 from sightline.samples import Classes, SampleTable
 from tests.audits.evidences import evidence_of
+from tests.conftest import save_photo
 from tests.features.made import clusters
 from tests.tables import sample, samples_of
 
@@ -158,6 +161,8 @@ def test_predictions_of_some_samples_count_for_those() -> None:
     found = judged(evidence_of(samples, features, predictions=predictions))
     assert np.array_equal(alone.given[1::2], found.given[1::2])
     assert found.blended is not None
+    fewer = evidence_of(samples.take(np.arange(300)), features[:300], predictions=predictions)
+    assert judged(fewer).blended is not None, "predictions of samples that are no longer there are passed over"
     strange = Predictions(predictions.table, Classes(tuple("wxyz"), tuple("wxyz")), {})
     with pytest.raises(DataError, match="not those of made"):
         label_quality(evidence_of(samples, features, predictions=strange))
@@ -196,6 +201,19 @@ def test_classes_without_samples_are_no_trouble() -> None:
     joint = confident_joint(logs, np.arange(30) % 3)
     assert joint.counts.sum() == 30
     assert not joint.counts[3:].any()
+
+
+def test_pictures_from_end_to_end(tmp_path: Path) -> None:
+    """Dark and bright photos, two of them in the wrong folder; random patches and near copies found by the audit."""
+    for i in range(80):
+        is_bright = i % 2 == 1
+        folder = ("bright", "dark")[is_bright if i in (10, 31) else not is_bright]
+        save_photo(tmp_path / folder / f"{i:03d}.jpg", i, level=130 * is_bright)
+    found = sl.audit(sl.index(tmp_path), checks=["label-errors", "optimism"])
+    rows = [{**r, **json.loads(r["evidence"])} for r in found.table.to_pylist()]
+    assert {r["check"] for r in rows} == {"label-errors"}
+    assert {r["subject"] for r in rows[1:3]} == {"dark/031.jpg", "bright/010.jpg"}
+    assert rows[0]["judge"] == "random-patch features"
 
 
 def test_evidence_is_json() -> None:

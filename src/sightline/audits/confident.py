@@ -12,6 +12,9 @@ Array = np.ndarray[Any, Any]
 SURE = 0.1
 """The share of each predicted class that is surest; an honest judge of clean labels agrees with nearly all of it."""
 
+FEWEST = 50
+"""Samples of each predicted class that are taken for the surest at least: a tenth of a small class holds no error."""
+
 _BLOCK = 65_536
 
 
@@ -85,5 +88,5 @@ def _sure_disagreement(log_probabilities: Array, labels: Array) -> float:
     begins = np.searchsorted(predicted[order], np.arange(log_probabilities.shape[1] + 1))
     sizes = np.diff(begins)
     rank = np.arange(len(labels)) - np.repeat(begins[:-1], sizes)
-    chosen = order[rank < np.repeat(np.ceil(SURE * sizes), sizes)]
+    chosen = order[rank < np.repeat(np.maximum(np.ceil(SURE * sizes), FEWEST), sizes)]
     return float((predicted[chosen] != labels[chosen]).mean())

@@ -139,11 +139,10 @@ def _multiplied(
     if predictions.classes.digest != evidence.samples.classes.digest:
         raise DataError(f"The predictions are of {len(predictions.classes)} classes that are not those of "
                         f"{evidence.samples.name}. Give predictions of a run on these samples.")  # fmt: skip
-    number = np.full(len(evidence.samples), -1, np.int64)
-    number[rows] = np.arange(len(rows))
+    number = {evidence.ids[row]: i for i, row in enumerate(rows.tolist())}  # predictions may know of further samples
     valid = np.flatnonzero(predictions.is_valid)
     ids = predictions.ids
-    at = number[evidence.samples.positions([ids[i] for i in valid.tolist()])]
+    at = np.array([number.get(ids[i], -1) for i in valid.tolist()], np.int64)
     valid, at = valid[at >= 0], at[at >= 0]
     if len(at) < FEWEST:
         return logs, None
