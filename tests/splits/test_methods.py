@@ -18,7 +18,7 @@ from tests.tables import plain_samples, sample, samples_of
 
 each_way = pytest.mark.parametrize("way", WAYS, ids=named)
 
-SOME = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+SOME = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 GROUPS = [sample(f"{g}/{i}", (g + i) % 3, group=g, day=3 * g + i, groups={"site": g % 3})
           for g in range(30) for i in range(3)]  # fmt: skip
@@ -26,7 +26,7 @@ ALL = samples_of(GROUPS)
 """90 samples of which every way makes splits."""
 
 
-@settings(SOME, max_examples=150)
+@settings(SOME, max_examples=100)
 @given(way=st.sampled_from(WAYS), samples=tables(), seed=st.integers(0, 5))
 def test_no_group_and_no_copy_in_two_splits_and_a_reason_for_each_row(
     way: dict[str, Any], samples: SampleTable, seed: int
@@ -126,6 +126,16 @@ def test_folds_yields_every_division_once(way: dict[str, Any]) -> None:
 def test_inner_folds_leave_the_test_as_it_is_without_them(way: dict[str, Any]) -> None:
     alone = {name: value for name, value in way.items() if not name.startswith("inner")}
     assert split(ALL, **{**alone, "inner": 2}).test == split(ALL, **alone).test
+
+
+@SOME
+@given(way=st.sampled_from([w for w in WAYS if not w.get("inner")]), samples=tables(min_size=40),
+       val=st.floats(0.05, 0.4))  # fmt: skip
+def test_another_val_is_no_other_test(way: dict[str, Any], samples: SampleTable, val: float) -> None:
+    """It would be counted as a new one, and yet share most of its images with the old."""
+    one, other = split_or_refuse(samples, **way), split_or_refuse(samples, **way, val=val)
+    if one is not None and other is not None:
+        assert one.test == other.test
 
 
 @each_way

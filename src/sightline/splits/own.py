@@ -39,17 +39,24 @@ def divide(samples: SampleTable, request: Request) -> Parts:
         reasons = np.array([f"{a}, {b}" for a, b in zip(parts.reasons[rest], held.reasons, strict=True)], object)
         parts = parts.put(rest, Parts(held.names, reasons, how))
     else:
-        # With inner folds the test is the one that there is without them.
-        val = min(DEFAULT_VAL, (1 - request.test_share) / 2) if request.inner else request.val_share
-        shares = (1 - val - request.test_share, val, request.test_share)
-        parts = Parts.of(SPLITS[_draw(samples, request, shares, "divide")], _reason(request), **how)
-        if request.inner:
-            rest = np.flatnonzero(parts.names != TEST)
-            parts = parts.put(rest, hold_out(samples.take(rest), request, len(rest)))
-        _require_filled(samples, parts.names, shares)
+        parts = _single(samples, request, how)
     if request.by == HASH:
         parts = _copies_left_out(samples, request, parts)
         _require_filled(samples, parts.names, (1, request.val_share or request.inner, how["test"]))
+    return parts
+
+
+def _single(samples: SampleTable, request: Request, how: dict[str, float]) -> Parts:
+    """Parts of one draw. The test is that of the default val, whatever val is: another val brings no other test, which
+    would be looked at as a new one and yet share most of its images with the old."""
+    test = request.test_share
+    val = request.val_share if request.by == HASH else min(DEFAULT_VAL, (1 - test) / 2)
+    names = SPLITS[_draw(samples, request, (1 - val - test, val, test), "divide")]
+    parts = Parts.of(names, _reason(request), **how)
+    if request.inner or val != request.val_share:
+        rest = np.flatnonzero(names != TEST)
+        parts = parts.put(rest, hold_out(samples.take(rest), request, len(samples)))
+    _require_filled(samples, parts.names, (1, request.val_share or request.inner, test))
     return parts
 
 
