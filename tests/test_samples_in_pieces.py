@@ -75,11 +75,15 @@ def test_the_digest_of_rows_that_come_in_pieces(
         assert found == digest_of_rows(whole.unify_dictionaries())
 
 
-def test_keys_that_do_not_rise_are_refused_and_nothing_is_written(tmp_path: Path) -> None:
-    first, second = cut(rows(8), [4])
-    for pieces in ([second, first], [first, first]):
-        with pytest.raises(DataError, match=r"the key '000\.jpg' comes after"):
+def test_keys_between_one_another_are_refused_and_nothing_is_written(tmp_path: Path) -> None:
+    whole = rows(12)
+    odd, even = whole.take(list(range(1, 12, 2))), whole.take(list(range(0, 12, 2)))
+    first, second, third = cut(whole, [4, 8])
+    for pieces in ([odd, even], [first, first], [second, first, second], [first, third, whole], [third, first, odd]):
+        with pytest.raises(DataError, match=r"keys from .* come after those from"):
             write_pieces(iter(pieces), tmp_path / "s.parquet", tmp_path / "c.parquet")
     with pytest.raises(DataError, match="without pieces"):
         write_pieces([], tmp_path / "s.parquet", tmp_path / "c.parquet")
     assert list(tmp_path.iterdir()) == []
+    written = write_pieces([third, first, second], tmp_path / "s.parquet", tmp_path / "c.parquet")
+    assert written.digest == whole.take([8, 9, 10, 11, *range(8)]).digest

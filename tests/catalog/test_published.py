@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,12 @@ from hypothesis import strategies as st
 
 import sightline as sl
 from sightline.catalog import label_data
-from sightline.catalog.imagenet_names import as_imagenet, named
+from sightline.catalog.imagenet_names import as_imagenet, in_blocks, named
 from sightline.catalog.label_maps import label_space
 from sightline.catalog.published import as_published
 from sightline.errors import DataError
-from sightline.formats import Listing
+from sightline.formats import Attributes, Listing, class_folders
+from sightline.formats.listing import joined
 from sightline.indexing import index
 from tests.catalog.imagenet_sources import (
     TRAIN,
@@ -121,6 +123,31 @@ def test_labels_that_disagree_stay_with_their_owner() -> None:
     assert "1 labels are others than ImageNet's own" in one_wrong.notes[0]
     assert as_imagenet(listing_of(keys, labels[::-1])) is None
     assert as_imagenet(listing_of(keys, ["a"] * 20)) is None
+
+
+@pytest.mark.parametrize("wrong", [0, 1])
+def test_block_by_block_it_is_the_same_as_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: int
+) -> None:
+    all_classes(tmp_path / "train")
+    files = [f"train/{w}/{w}_{i}.JPEG" for w in WNIDS[:9] for i in "12"]
+    files += [f"train/{WNIDS[0]}/{WNIDS[1]}_7.JPEG"] * wrong
+    files += [f"val/{VAL_WNIDS[n]}/{val_name(n)}" for n in VAL] + [f"test/ILSVRC2012_test_{i:08d}.JPEG" for i in (2, 3)]
+    write_files(tmp_path, dict.fromkeys([*files, "train/readme.txt", "val/a.txt"], b"words"))
+    whole = as_imagenet(class_folders.read(tmp_path, Attributes()))
+    assert whole is not None
+    monkeypatch.setattr(class_folders, "BLOCK", 3)
+    blocks = in_blocks(partial(class_folders.read_blocks, tmp_path, Attributes()))
+    assert blocks is not None
+    found = list(blocks)
+    assert len(found) > (2 if wrong else 5)  # what lies in another's folder is put in order, with all of its split
+    assert found[-1].notes == whole.notes
+    assert len(whole.notes) == 3 + wrong
+    together = joined(found)
+    assert (together.keys, together.splits, together.labels) == (whole.keys, whole.splits, whole.labels)
+    assert together.images == whole.images
+    assert (together.class_ids, together.policy, together.dataset) == (whole.class_ids, "official", "imagenet-1k")
+    assert index(tmp_path).column("key") == whole.keys
 
 
 def test_names_in_the_place_of_numbers() -> None:

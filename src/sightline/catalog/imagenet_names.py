@@ -7,7 +7,8 @@ uses, and the same image gets the same key from all of them.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import NamedTuple
@@ -15,7 +16,7 @@ from typing import NamedTuple
 from sightline.catalog.label_data import IMAGENET_1K, listed, val_labels
 from sightline.catalog.label_maps import label_space
 from sightline.catalog.wordnet import are_wnids
-from sightline.formats.listing import SPLIT_ORDER, Listing
+from sightline.formats.listing import SPLIT_ORDER, Listing, joined
 
 DATASET = "imagenet-1k"
 
@@ -94,6 +95,69 @@ def as_imagenet(listing: Listing) -> Listing | None:
     return result if in_order else result.take(sorted(range(len(places)), key=places.__getitem__))
 
 
+def in_blocks(read: Callable[[], Iterator[Listing]]) -> Iterator[Listing] | None:
+    """What `as_imagenet` makes of a source of class folders that is read in blocks, as often as it is asked to.
+
+    None where it is not ImageNet-1k.
+    """
+    agreeing: Counter[bool] = Counter()
+    odd: tuple[str, str, str] | None = None
+    last: dict[str, str] = {}
+    unordered: set[str] = set()
+    for block in read():
+        if set(block.class_ids) != set(listed(IMAGENET_1K)):
+            return None
+        for key, split, label in zip(block.keys, block.splits, block.labels, strict=True):
+            found = named(key)
+            if found is None or split not in {None, found.split}:
+                return None
+            if found.key <= last.get(found.split, ""):
+                unordered.add(found.split)
+            last[found.split] = found.key
+            if found.wnid is not None and label is not None:
+                agreeing[found.wnid == label] += 1
+                odd = odd or (None if found.wnid == label else (found.key, label, found.wnid))
+    if not agreeing or agreeing[True] < AGREEMENT * agreeing.total():
+        return None
+    notes = () if odd is None else (_relabelled(agreeing[False], *odd),)
+    return _official(read, {split: split not in unordered for split in SPLIT_ORDER if split in last}, notes)
+
+
+def _official(
+    read: Callable[[], Iterator[Listing]], splits: Mapping[str, bool], notes: tuple[str, ...]
+) -> Iterator[Listing]:
+    """The samples of a source, split by split, as those of ImageNet-1k; the last listing has the notes.
+
+    Whether a split is in the order of its keys is told; another is put in order, such as val in folders of classes.
+    """
+    held: Listing | None = None
+    for split, is_ordered in splits.items():
+        parts: Iterator[Listing] = (_of_split(block, split, notes) for block in read())
+        if not is_ordered:
+            whole = joined(list(parts))
+            parts = iter([whole.take(sorted(range(len(whole.keys)), key=whole.keys.__getitem__))])
+        for part in parts:
+            if held is not None and part.keys:
+                yield held
+            held = part if held is None or part.keys else replace(held, notes=part.notes)
+    if held is not None:
+        yield held
+
+
+def _of_split(block: Listing, split: str, notes: tuple[str, ...]) -> Listing:
+    names = [named(key) for key in block.keys]
+    told = replace(
+        block, keys=[n.key if n else "" for n in names], splits=[n.split if n else None for n in names],
+        class_ids=listed(IMAGENET_1K), class_names={}, policy="official", dataset=DATASET, notes=(*block.notes, *notes),
+    )  # fmt: skip
+    return told.take([i for i, n in enumerate(names) if n is not None and n.split == split])
+
+
+def _relabelled(number: int, key: str, label: str | None, wnid: str | None) -> str:
+    return (f"{number:,} labels are others than ImageNet's own (first: {key} has {label}, published {wnid}); kept as "
+            "they are")  # fmt: skip
+
+
 def _told(listing: Listing, names: Sequence[Named]) -> tuple[list[str | None], list[str]] | None:
     """Labels as wnids under the numbering that the names confirm, and notes; None where none does."""
     if listing.class_ids and are_wnids(listing.class_ids):
@@ -117,10 +181,7 @@ def _told(listing: Listing, names: Sequence[Named]) -> tuple[list[str | None], l
     notes = [_NUMBERINGS[space]] if _NUMBERINGS[space] else []
     if agreeing[space] < len(both):
         odd = next(i for i in both if labels[i] != names[i].wnid)
-        notes.append(
-            f"{len(both) - agreeing[space]:,} labels are others than ImageNet's own (first: {names[odd].key} has "
-            f"{labels[odd]}, published {names[odd].wnid}); kept as they are"
-        )
+        notes.append(_relabelled(len(both) - agreeing[space], names[odd].key, labels[odd], names[odd].wnid))
     return labels, notes
 
 

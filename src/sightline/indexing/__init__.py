@@ -74,8 +74,8 @@ def samples_of(listing: Listing, name: str | None = None) -> SampleTable:
 def pieces_of(source: str | os.PathLike[str], wish: Wish) -> Iterator[SampleTable]:
     """The table that `index` makes, in pieces of some thousand rows where a source may be larger than memory.
 
-    Every piece has all classes, the last one all notes; keys rise from piece to piece. Raises DataError, also at the
-    end: a table is whole when all pieces have come.
+    Every piece has all classes, the last one all notes; no key of one lies between those of another. Raises DataError,
+    also at the end: a table is whole when all pieces have come.
     """
     given, views = source_and_views(source)
     group = (wish.group,) if isinstance(wish.group, str) else tuple(wish.group)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
 from sightline import catalog
+from sightline.catalog import imagenet_names
 from sightline.catalog.published import as_published, may_be_published
 from sightline.errors import DataError, did_you_mean
 from sightline.formats import FORMATS, Attributes, Format, Listing, converted, detect, remote, scikit_digits
@@ -36,10 +38,12 @@ def listings_of(source: str, attributes: Attributes, *, is_whole: bool) -> Itera
         return
     blocks = layout.read_blocks(path, attributes)
     first = next(blocks)
-    if may_be_published(first):  # what the names of all files decide
-        yield as_published(joined([first, *blocks]))
-    else:
+    if not may_be_published(first):
         yield from chain([first], blocks)
+    elif (official := imagenet_names.in_blocks(partial(layout.read_blocks, path, attributes))) is not None:
+        yield from official
+    else:  # what the names of all files decide
+        yield as_published(joined([first, *blocks]))
 
 
 def _layout(path: Path, attributes: Attributes) -> Format:

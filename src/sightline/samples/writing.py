@@ -31,22 +31,20 @@ class Written:
 def write_pieces(pieces: Iterable[SampleTable], samples: Path, classes: Path) -> Written:
     """Write samples.parquet and classes.parquet of a table in pieces, each file whole; what `SampleTable.write` writes.
 
-    Raises DataError when keys do not rise from piece to piece, which tells that ids are unique without keeping them.
+    The keys of no two pieces may lie between one another, so that all are known to be unique without keeping them:
+    DataError.
     """
     samples.parent.mkdir(parents=True, exist_ok=True)
     last: SampleTable | None = None
     further: set[str] = set()
     dropped: list[bytes] = []
-    highest: str | None = None
+    spans: list[tuple[str, str]] = []
 
     def tables() -> Iterator[pa.Table]:
-        nonlocal last, highest
+        nonlocal last
         for piece in pieces:
-            lowest = pc.min(piece.table["key"]).as_py()
-            if highest is not None and lowest <= highest:
-                raise DataError(f"{piece.name}: the key {lowest!r} comes after {highest!r}. Sample keys must be unique "
-                                "and rise from piece to piece.")  # fmt: skip
-            highest, last = pc.max(piece.table["key"]).as_py(), piece
+            last = piece
+            _extend(spans, piece)
             further.update(name for name in FURTHER if piece.table[name].null_count < len(piece))
             dropped.extend(piece.ids[piece.is_dropped])
             yield piece.table
@@ -64,6 +62,18 @@ def write_pieces(pieces: Iterable[SampleTable], samples: Path, classes: Path) ->
         write_table(classes, spaces_to_arrow(last.classes, last.spaces))
         writer.add_key_value_metadata({"sightline": json.dumps(last.about_in(samples, digest))})
     return Written(last=last, digest=digest)
+
+
+def _extend(spans: list[tuple[str, str]], piece: SampleTable) -> None:
+    """Add the keys of a piece to the spans of keys so far: few, as keys mostly rise. Raises DataError."""
+    low, high = (limit.as_py() for limit in pc.min_max(piece.table["key"]).values())
+    if spans and spans[-1][1] < low:
+        low = spans.pop()[0]
+    meets = next((span for span in spans if span[0] <= high and low <= span[1]), None)
+    if meets is not None:
+        raise DataError(f"{piece.name}: keys from {low!r} to {high!r} come after those from {meets[0]!r} to "
+                        f"{meets[1]!r}. Sample keys must be unique, and those of a piece lie together.")  # fmt: skip
+    spans.append((low, high))
 
 
 def _regrouped(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
