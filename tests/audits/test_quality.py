@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from benchmarks.auditing.bad_files import write_bad_files
 from PIL import Image
@@ -118,3 +121,40 @@ def test_blank_pictures_of_any_colour(tmp_path: Path) -> None:
     assert [told[f"{i}.png"] & {"blank", "dark", "light", "blurred", "low-information"} for i in range(3)] == [
         {"blank"}] * 3  # fmt: skip
     assert "blank" not in told.get("two.png", set())
+
+
+def test_bars_are_those_of_the_upright_picture(tmp_path: Path) -> None:
+    boxed = Image.new("RGB", (240, 200))
+    boxed.paste(scene(140, 240), (0, 30))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    files = {"level.png": encoded(boxed, "PNG"), "turned.jpg": encoded(boxed, "JPEG", quality=95, exif=exif)}
+    rows = written(tmp_path / "b", files).table.to_pylist()
+    said = {r["subject"]: r["evidence"] for r in rows if "letterboxed" in r["evidence"]}
+    assert "30 rows above and 30 below, 0 columns left and 0 right" in said["c0/level.png"]
+    assert re.search(r"0 rows above and 0 below, (2[4-9]|30) columns left and (2[4-9]|30) right", said["c1/turned.jpg"])
+
+
+def test_a_crop_is_as_large_as_it_is(tmp_path: Path) -> None:
+    samples = sl.index(write_files(tmp_path / "c", {f"c{i % 2}/{i:02d}.png": encoded(scene(200, 240, seed=i), "PNG")
+                                                    for i in range(30)}))  # fmt: skip
+    crops = [[10.0, 10.0, 230.0, 40.0], [10.0, 10.0, 30.0, 30.0], *[None] * 28]
+    field = samples.table.schema.field("crop")
+    i = samples.table.schema.get_field_index("crop")
+    cut = replace(samples, table=samples.table.set_column(i, field, pa.array(crops, field.type)))
+    told = kinds_of(audit(cut, checks=["quality"]))
+    first, second, third = (key.split("/")[1] for key in cut.column("key")[:3])
+    assert "elongated" in told[first]
+    assert "small" in told[second]
+    assert not {"elongated", "small"} & told.get(third, set())
+
+
+def test_few_bits_are_few_beside_what_is_usual(tmp_path: Path) -> None:
+    """Drawings in three levels are no warning among their like, and one among photographs."""
+    levels = np.random.default_rng(0).choice([0, 128, 255], (30, 100, 100), p=[0.02, 0.03, 0.95]).astype(np.uint8)
+    drawings = {f"d{i:02d}.png": encoded(Image.fromarray(v), "PNG") for i, v in enumerate(levels)}
+    photographs = {f"p{i:02d}.png": encoded(scene(100, 100, seed=i), "PNG") for i in range(30)}
+    assert not any("low-information" in kinds for kinds in kinds_of(written(tmp_path / "d", drawings)).values())
+    one = photographs | {"d00.png": drawings["d00.png"]}
+    told = kinds_of(written(tmp_path / "p", one))
+    assert [name for name, kinds in told.items() if "low-information" in kinds] == ["d00.png"]

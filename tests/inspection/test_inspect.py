@@ -200,7 +200,7 @@ def test_a_study_is_looked_at_once(photo_folder: Path, tmp_path: Path, monkeypat
         raise AssertionError("the images were read before")
 
     monkeypatch.setattr("sightline.pipeline.data.inspect", refuse)
-    verb("audit")(tmp_path / "study")
+    verb("audit")(tmp_path / "study", checks=["quality"])
     home.inspection_path.unlink()
     with pytest.raises(AssertionError):
         verb("audit")(tmp_path / "study", checks=["quality"])

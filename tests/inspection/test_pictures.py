@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFilter
 
+from sightline.audits.oddities import BAR_STEP
 from sightline.images import Pixels
 from sightline.images.upright import oriented
 from sightline.inspection.pictures import bars_of, blockiness_of, columns_of, picture_of, pixel_sums, sharpness_of
@@ -169,7 +170,7 @@ def test_the_ground_of_a_thing_ends_gradually() -> None:
     y, x = np.mgrid[:100, :100]
     grey[(y - 49.5) ** 2 + (x - 49.5) ** 2 < 35**2] = 60
     assert bars_of(grey)[0] == (15, 15, 15, 15)
-    assert bars_of(grey)[1] < 0.4
+    assert bars_of(grey)[1] < BAR_STEP
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 300), (70_000, 1), (5, 70_000), (23, 24), (12, 12), (13, 800)])

@@ -30,7 +30,10 @@ LOW_SHARE = 0.3
 COARSE_QUALITY, COARSE_BLOCKS = 15, 3.0
 ODD_SIZE = 6.0
 ODD_ASPECT = 4.0
-BAR_SHARE, BAR_STEP = 0.05, 0.6
+BAR_SHARE, BAR_STEP = 0.05, 0.8
+"""Of 5,500 photographs 65 have such sides that end in a step of 0.4 or more: above 0.85 all are boxed or framed, below
+0.8 most are things on a plain ground."""
+
 GREY_CHROMA = 0.03
 """Eight levels: more than JPEG's chroma rounding leaves in a grey picture."""
 

@@ -39,7 +39,7 @@ COUNTED = 1 << 15
 """Pixels of a large picture's evenly spaced rows whose levels are counted, at the least."""
 
 TILES = 8
-"""Rows and columns of the grid whose sharpest parts count."""
+"""Rows and columns of the grid whose sharpest parts count; fewer columns below 32 pixels."""
 
 UNIFORM = 6
 """A row whose luminance varies by no more than this (of 255) is one of a bar; JPEG leaves some noise in them."""
@@ -187,8 +187,9 @@ def sharpness_of(grey: Array) -> float:
         return float("nan")
     whole = grey[: len(grey) // 4 * 4]
     first, second, last = whole[::4], whole[1::4], whole[3::4]
-    near = _tile_sums(cv2.absdiff(second, first)) + _tile_sums(cv2.absdiff(first[:, 1:], first[:, :-1]))
-    far = _tile_sums(cv2.absdiff(last, first)) + _tile_sums(cv2.absdiff(first[:, 3:], first[:, :-3]))
+    tiles = min(TILES, first.shape[0]), min(TILES, first.shape[1] // 4)
+    near = _tile_sums(cv2.absdiff(second, first), *tiles) + _tile_sums(cv2.absdiff(first[:, 1:], first[:, :-1]), *tiles)
+    far = _tile_sums(cv2.absdiff(last, first), *tiles) + _tile_sums(cv2.absdiff(first[:, 3:], first[:, :-3]), *tiles)
     # Two levels between neighbours on average: below it the encoder's noise is all there is.
     telling = near >= 4 * first.size / near.size
     if not telling.any():
@@ -211,14 +212,14 @@ def _steps(grey: Array, down: bool) -> Array:
     return cv2.absdiff(grey[1:], grey[:-1]) if down else cv2.absdiff(grey[:, 1:], grey[:, :-1])
 
 
-def _tile_sums(values: Array) -> Array:
-    """float64: sums over parts of nearly equal size, `TILES` a side or as many as there are rows or columns."""
+def _tile_sums(values: Array, n: int, m: int) -> Array:
+    """int32 [n, m]: sums over parts of nearly equal size."""
     import cv2
 
     height, width = values.shape
-    n, m = min(TILES, height), min(TILES, width)
     whole = cv2.integral(values)[[height * k // n for k in range(n + 1)]]
-    return np.diff(np.diff(whole[:, [width * k // m for k in range(m + 1)]], axis=0), axis=1).astype(np.float64)
+    at = whole[:, [width * k // m for k in range(m + 1)]]
+    return np.asarray(at[1:, 1:] - at[:-1, 1:] - at[1:, :-1] + at[:-1, :-1])
 
 
 def blockiness_of(grey: Array) -> float:
@@ -256,7 +257,7 @@ def bars_of(grey: Array) -> tuple[tuple[int, int, int, int], float]:
         if not 0 < count < len(picture):
             steps.append(0.0)
             continue
-        inner = min(count + 2, len(picture) - 1)  # one row may be half bar, half picture
+        inner = min(count + 8, len(picture) - 1)  # an edge rings through the whole of its JPEG block
         level = int(picture[0].mean())
         behind = np.abs(picture[inner].astype(np.int16) - level) > STEP
         steps.append(float(behind.mean()))
