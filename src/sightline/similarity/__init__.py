@@ -5,6 +5,6 @@
 (`scoring`).
 """
 
-from sightline.similarity.pairs import CERTAIN, POSSIBLE, NearPairs, Thumbnails
+from sightline.similarity.pairs import CERTAIN, POSSIBLE, STRONG, NearPairs, Thumbnails
 
-__all__ = ["CERTAIN", "POSSIBLE", "NearPairs", "Thumbnails"]
+__all__ = ["CERTAIN", "POSSIBLE", "STRONG", "NearPairs", "Thumbnails"]

@@ -1,0 +1,106 @@
+"""The search: candidates of every picture, laid over each other coarsely, the promising ones finely, then scored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sightline.progress import progress
+from sightline.similarity.alignment import CoarseAligner, fine, started
+from sightline.similarity.candidates import Finder
+from sightline.similarity.pairs import POSSIBLE, NearPairs, Thumbnails
+from sightline.similarity.pictures import Pictures
+from sightline.similarity.scoring import scores
+from sightline.similarity.threads import in_order
+
+Array = np.ndarray[Any, Any]
+
+ROWS = 1024
+"""Pictures looked up at a time. Blocks are the same however many threads work on them."""
+
+REFINED = 16
+"""Candidates of one picture laid over it coarsely with an affine map; those that are most alike and agree best."""
+
+PROMISING = 0.6
+"""Coarse agreement from which a pair is laid over each other finely."""
+
+FINELY = 3
+"""Pairs of one picture laid over each other finely at most, those of the highest coarse agreement."""
+
+
+def near_pairs(thumbnails: Thumbnails) -> NearPairs:
+    """Pairs of rows that show, or could show, the same photograph. Needs the extra `audit` (faiss and OpenCV).
+
+    Every picture is looked up in all others, mirrored and in parts, so that a copy is found from the larger of the
+    two. Pictures without anything to recognise are in no pair; equal thumbnails have the score 1. The result is a
+    function of the thumbnails alone, whatever the number of threads. Memory grows by about 5 kB a row, of which
+    thumbnails of 64 pixels lie in a temporary file where they are many.
+    """
+    pictures = Pictures.of(thumbnails)
+    copies = np.flatnonzero(pictures.first != np.arange(len(pictures)))
+    copies = copies[pictures.is_told[copies]]
+    looked = [NearPairs.of(len(pictures), pictures.first[copies], copies, np.ones(len(copies), np.float32))]
+    rows = pictures.compared
+    if len(rows) > 1:
+        looked.append(_searched(pictures, rows))
+    a, b, score = (np.concatenate([getattr(p, name) for p in looked]) for name in ("first", "second", "score"))
+    return NearPairs.of(len(pictures), a, b, score)
+
+
+def _searched(pictures: Pictures, rows: Array) -> NearPairs:
+    finder, aligner = Finder.over(pictures), CoarseAligner()
+    blocks = [rows[i : i + ROWS] for i in range(0, len(rows), ROWS)]
+    usual = np.zeros(len(pictures), np.float32)
+    parts = []
+    with progress("search", len(rows)) as advance:
+        for seen in in_order(lambda block: look(pictures, finder, aligner, block), blocks):
+            usual[seen.rows] = seen.usual
+            parts.append(seen)
+            advance(len(seen.rows))
+    query, found = (np.concatenate([getattr(p, name) for p in parts]) for name in ("query", "found"))
+    evidence = np.concatenate([p.evidence for p in parts])
+    score = scores(evidence, usual[query], usual[found])
+    keep = score >= POSSIBLE
+    return NearPairs.of(len(pictures), query[keep], found[keep], score[keep])
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Seen:
+    """What was seen of the candidates of some pictures."""
+
+    query: Array
+    """Row that was looked up, int64 [n]."""
+    found: Array
+    """Row that was found, int64 [n]."""
+    evidence: Array
+    """What speaks for the pair, float32 [n, scoring.EVIDENCE]."""
+    rows: Array
+    """All rows that were looked up, int64 [m]."""
+    usual: Array
+    """Median coarse agreement of each with its candidates, nearly all of which are lookalikes, float32 [m]."""
+
+
+def look(pictures: Pictures, finder: Finder, aligner: CoarseAligner, block: Array) -> Seen:
+    """The promising candidates of some rows, which ascend, with what speaks for them."""
+    found = finder.find(block)
+    coarse = aligner.align(pictures, found.query, found.found, found.view)
+    kept = _highest(found.query, coarse.agreement + 0.5 * found.likeness, REFINED)
+    query, other = found.query[kept], found.found[kept]
+    warps, agreement = aligner.refine(pictures, query, other, started(found.view[kept], coarse.shift[kept]))
+    start, stop = (np.searchsorted(query, block, side=side) for side in ("left", "right"))
+    order = np.lexsort((-agreement, query))
+    usual = agreement[order][np.minimum((start + stop) // 2, len(order) - 1)]
+    best = _highest(query, agreement, FINELY)
+    best = best[agreement[best] >= PROMISING]
+    agreements = fine(pictures, query[best], other[best], warps[best])
+    likeness = found.likeness[kept][best]
+    return Seen(query=query[best], found=other[best], rows=block, usual=np.where(stop > start, usual, 0),
+                evidence=np.concatenate([np.stack([likeness, agreement[best]], 1), agreements], 1))  # fmt: skip
+
+
+def _highest(query: Array, value: Array, count: int) -> Array:
+    """Positions of the `count` highest values of each query, in the order of the queries."""
+    order = np.lexsort((-value, query))
+    return order[np.arange(len(order)) - np.searchsorted(query[order], query[order]) < count]
