@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sightline.evaluation import evaluate
     from sightline.indexing import index
     from sightline.inference import Classifier, load, predict
+    from sightline.inspection import Inspection, inspect
     from sightline.ledger import Ledger
     from sightline.loading import Loader, adapters
     from sightline.loading.profile import profile
@@ -51,7 +52,7 @@ __all__ = [
     # what others say of the samples
     "with_labels",
     # one piece at a time
-    "load", "Classifier", "Loader", "show", "adapters", "augmentation", "metrics", "recipes",
+    "load", "Classifier", "Loader", "show", "inspect", "Inspection", "adapters", "augmentation", "metrics", "recipes",
 ]  # fmt: skip
 
 _HOME = {
@@ -65,7 +66,7 @@ _HOME = {
     "show": "loading.showing", "profile": "loading.profile", "adapters": "loading",
     "convert": "conversion", "Conversion": "conversion",
     "from_huggingface": "bridges", "to_huggingface": "bridges", "from_torch": "bridges",
-    "with_labels": "catalog.further_labels",
+    "with_labels": "catalog.further_labels", "inspect": "inspection", "Inspection": "inspection",
 }  # fmt: skip
 """Public name → the module it lives in; names that are not here are modules themselves."""
 
