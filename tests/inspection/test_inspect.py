@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 import sightline as sl
+from sightline.audits import audit
 from sightline.errors import DataError, MissingExtraError, VersionError
 from sightline.inspection import SCHEMA, Inspection, OtherSamplesError, inspect, storing, values
 from sightline.inspection import reading as pass_
@@ -175,6 +176,28 @@ def test_without_verification_nothing_is_hashed_and_large_images_are_read_small(
     assert np.abs(quick.thumbnails().astype(int) - whole.thumbnails()).max() <= 6
     np.testing.assert_allclose(quick.column("luminance_mean"), whole.column("luminance_mean"), atol=0.01)
     np.testing.assert_allclose(quick.column("sharpness")[1], whole.column("sharpness")[1])
+
+
+def test_no_damage_ends_the_pass(tmp_path: Path) -> None:
+    """Sixty files of six codecs with bytes changed and ends cut: each has a picture, or a reason why not."""
+    rng = np.random.default_rng(0)
+    image = Image.fromarray(picture(60, 70))
+    whole = [encoded(image, codec) for codec in ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP")]
+    files = {}
+    for i in range(60):
+        data = bytearray(whole[i % 6])
+        for at in rng.integers(0, len(data), rng.integers(1, 12)):
+            data[at] = rng.integers(0, 256)
+        cut = len(data) if i % 3 else int(rng.integers(1, len(data)))
+        files[f"c{i % 2}/{i:02d}.jpg"] = bytes(data[:cut])
+    samples = sl.index(write_files(tmp_path / "damaged", files))
+    inspection = inspect(samples)
+    assert len(inspection) == 60
+    assert 10 < inspection.is_seen.sum() < 50
+    np.testing.assert_array_equal(inspection.is_seen, [r is None for r in inspection.column("unread")])
+    np.testing.assert_array_equal(inspection.is_seen, inspection.samples.is_ok)
+    found = audit(inspection.samples, checks=["quality", "unreadable"], inspection=inspection)
+    assert len(found) > (~inspection.is_seen).sum()
 
 
 def test_missing_opencv_is_told_and_split_does_without(
