@@ -46,7 +46,7 @@ def may_be_published(first: Listing) -> bool:
 
     To know it the names of all samples are needed.
     """
-    if not first.keys:
+    if first.dataset is not None or not first.keys:
         return False
     path, ids = _paths_of(first)[0], set(first.class_ids)
     # Folders around those of the classes are no ids that tell anything.
