@@ -74,7 +74,7 @@ class Evidence:
     @cached_property
     def has_features(self) -> Array:
         """Boolean per row: the embeddings name the sample, or its image was seen."""
-        return self.inspection.is_seen if self.embeddings is None else np.isfinite(self.embeddings).all(1)
+        return self.inspection.is_seen if self.embeddings is None else np.asarray(np.isfinite(self.embeddings).all(1))
 
     @cached_property
     def assigned(self) -> Array:
