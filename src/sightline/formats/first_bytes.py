@@ -4,9 +4,9 @@ Opening 100,000 files takes longer in Python than in the system, and one interpr
 module runs alone, once for each processor, and imports nothing of the package or of others: it answers 10 ms after its
 start. It reads requests from stdin and writes answers to stdout until stdin ends.
 
-A request is its length (4 bytes) and, with a NUL between them, a folder and paths below it. An answer is
-the number of times that the process waited (4 bytes), a byte for each file (0: ask somebody else, 1: grey, 3: colour),
-and then their widths and heights (4 bytes each). Numbers are in the machine's own order.
+A request is its length (4 bytes) and, with a NUL between them, a folder and paths below it. An answer is the number of
+times that the process waited (4 bytes), a byte for each file (0: ask somebody else, 1: grey, 3: colour), and then their
+widths and heights (4 bytes each). Numbers are in the machine's own order.
 """
 
 from __future__ import annotations
