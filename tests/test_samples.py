@@ -14,11 +14,13 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from sightline.errors import DataError
+from sightline.images.upright import oriented
 from sightline.indexing import index
 from sightline.samples import SCHEMA, Classes, SampleTable, sample_id_of, table_from_rows
-from tests.sources import ODD_BUT_READABLE, TRUNCATED, UNREADABLE, write_files
+from tests.sources import ODD_BUT_READABLE, TRUNCATED, UNREADABLE, encoded, picture, write_files
 
 CLASSES = Classes(("a", "b"), ("Ant", "b"))
 
@@ -232,3 +234,18 @@ def test_a_dropped_sample_is_neither_fine_nor_unreadable() -> None:
     assert part.digest != whole.digest, "other samples are left to learn from"
     table[1] |= {"status": "ok", "reason": None}
     assert SampleTable(table_from_rows(table), CLASSES, "test", {"r": "/"}).digest == whole.digest
+
+
+def test_a_picture_stored_turned_has_the_hash_of_the_upright_one(tmp_path: Path) -> None:
+    values = picture(20, 30)
+    files = {"a/plain.png": encoded(Image.fromarray(values), "PNG")}
+    for orientation in range(2, 9):
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        inverse = {6: 8, 8: 6}.get(orientation, orientation)
+        stored = np.ascontiguousarray(oriented(values, inverse))
+        files[f"b/{orientation}.png"] = encoded(Image.fromarray(stored), "PNG", exif=exif)
+    hashes = index(write_files(tmp_path / "turned", files)).hashed().column("pixel_sha256")
+    assert len(set(hashes)) == 1
+    other = {"a/1.png": files["a/plain.png"], "b/2.png": encoded(Image.fromarray(values[::-1]), "PNG")}
+    assert len(set(index(write_files(tmp_path / "other", other)).hashed().column("pixel_sha256"))) == 2
