@@ -43,7 +43,7 @@ FILE = st.sampled_from(["1.jpg", "2.JPEG", "10.png", "noext", "a.txt", "._1.jpg"
 TREES = st.lists(st.tuples(st.lists(FOLDERS, min_size=0, max_size=3), FILE), min_size=1, max_size=14)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(TREES)
 def test_an_archive_gives_what_the_tree_gives(
     tmp_path_factory: pytest.TempPathFactory, entries: list[tuple[list[str], str]]
