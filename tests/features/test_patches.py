@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from sightline.errors import DataError
-from sightline.features import Design, patches, random_patch_features
+from sightline.features import best_design, patches, random_patch_features
 from sightline.features.patches import PATCH, SIDE, random_filters
 from sightline.features.ridge import chosen_ridge
 from tests.features.made import Pictures, pictures
@@ -36,7 +36,7 @@ def test_one_number_by_hand() -> None:
             response = patch @ filters.weights[:, number] - filters.offset[number]
             excess.append(max(response - filters.threshold, 0))
             lack.append(max(-response - filters.threshold, 0))
-    by_sign = found[1].reshape(2, 4, 8)
+    by_sign = found[1].reshape(2, 4, 8)  # sign, cell, filter
     assert by_sign[0, 0, number] == pytest.approx(np.sqrt(np.mean(excess)), abs=2e-3)
     assert by_sign[1, 0, number] == pytest.approx(np.sqrt(np.mean(lack)), abs=2e-3)
     assert excess != lack
@@ -82,6 +82,16 @@ def test_a_larger_thumbnail_is_its_average() -> None:
     assert np.array_equal(small, random_patch_features(large, ALL(20, bool), num_filters=32))
 
 
+def test_half_of_the_features_are_those_of_the_mirrored_picture() -> None:
+    made = pictures(12)
+    both = Pictures(np.concatenate([made.images, made.images[:, :, ::-1]]))
+    found = random_patch_features(both, ALL(24, bool), num_filters=32).astype(np.float32)
+    half = found.shape[1] // 2
+    assert np.abs(found[:12, :half] - found[12:, :half]).max() < 1e-3
+    assert np.abs(found[:12, half:] + found[12:, half:]).max() < 1e-3
+    assert np.abs(found[:, half:]).max() > 0.1
+
+
 def test_flat_images_are_finite() -> None:
     flat = Pictures(np.full((8, SIDE, SIDE, 3), 128, np.uint8))
     assert np.isfinite(random_patch_features(flat, ALL(8, bool), num_filters=32)).all()
@@ -99,8 +109,9 @@ def test_digits_are_told_apart() -> None:
     images, labels = datasets.load_digits(return_X_y=True)
     grey = (images.reshape(-1, 8, 8).repeat(4, 1).repeat(4, 2) * 15).astype(np.uint8)
     few = Pictures(np.stack([grey] * 3, -1)[:400])
-    found = random_patch_features(few, ALL(400, bool), num_filters=48)
-    design = Design.of(found, np.arange(400))
+    found = random_patch_features(few, ALL(400, bool), num_filters=32)
+    design = best_design(found, np.arange(400), labels[:400], 10, np.arange(400))
+    assert design.features.strides[1] == 2 * found.strides[1], "digits are not to be mirrored"
     ridge, _ = chosen_ridge(design, labels[:400], 10, np.arange(400))
     held_out = ridge.held_out(labels[:400], 10, np.arange(400))
     assert (held_out.argmax(1) == labels[:400]).mean() > 0.93

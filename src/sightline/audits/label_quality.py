@@ -12,7 +12,7 @@ from sightline.audits.confident import Joint, confident_joint
 from sightline.audits.evidence import Evidence
 from sightline.audits.units import units_of
 from sightline.errors import DataError
-from sightline.features import Blend, Design, Projection, blend, chosen_ridge, nearest_of_class
+from sightline.features import Blend, Design, Projection, best_design, blend, chosen_ridge, nearest_of_class
 from sightline.predictions import Predictions
 
 Array = np.ndarray[Any, Any]
@@ -113,7 +113,10 @@ def label_quality(evidence: Evidence) -> LabelQuality | None:
     units = np.unique(units_of(evidence)[rows], return_inverse=True)[1].astype(np.int64)
     if units.max() == 0:
         return None
-    design = Design.of(evidence.features, rows).compacted()
+    features = evidence.features
+    given = evidence.embeddings is not None
+    design = Design.of(features, rows) if given else best_design(features, rows, labels, num_classes, units)
+    design = design.compacted()
     ridge, scale = chosen_ridge(design, labels, num_classes, units)
     answers = ridge.held_out(labels, num_classes, units)
     logs, blended = scale.log_probabilities([answers]), None

@@ -23,8 +23,10 @@ SIDE = 32
 """Thumbnails of 64 pixels are averaged down to this first: the cost of an image is the same for all data sets."""
 
 PATCH = 6
-NUM_FILTERS = 768
-"""Which make 6144 features. Half as many rank the wrong labels of CIFAR-10N a little worse; a third more cost twice."""
+NUM_FILTERS = 1024
+"""Every patch and its mirror image: half of the features are then the same for a mirrored picture, at no further cost.
+With these alone ridge ranks the wrong labels of CIFAR-10N better than with as many of both kinds (10,000 images: AUROC
+.886 against .870)."""
 
 POOL = 2
 """Averages are taken over the quadrants of the image."""
@@ -36,7 +38,7 @@ THRESHOLD = 0.5
 """Responses nearer to zero than this many standard deviations count as none."""
 
 MAX_BYTES = 2 << 30
-"""Features of a table stay below this: 1.28 M images get 104 filters instead of 768."""
+"""Features of a table stay below this: 1.28 M images get 104 filters instead of 1024."""
 
 _PATCHES = 100_000
 _BLOCK = 4
@@ -117,11 +119,12 @@ _POOLING = _pooling()
 
 
 def random_patch_features(thumbnails: Thumbnails, is_usable: Array, *, num_filters: int | None = None) -> Array:
-    """float16 (n, d) features >= 0 of every thumbnail, in order; rows that are not usable are zeros.
+    """float16 (n, d) features of every thumbnail, in order; rows that are not usable are zeros.
 
-    d is 48 colours and 8 x the number of filters: 6192 in all, and less of fewer than 6144 images or where 2 GiB do not
-    suffice. The filters are patches of usable images, drawn by their number alone: the same thumbnails have the same
-    features. 2.5 ms of one core for an image. Raises DataError when no image is usable or the side no multiple of 32.
+    The first half of the columns is the same for a mirrored picture, the second half changes its sign. d is 48 colours
+    and 8 x the number of filters: 8240 in all, and less of fewer than 8192 images or where 2 GiB do not suffice. The
+    filters are patches of usable images, drawn by their number alone: the same thumbnails have the same features. 3 ms
+    of one core for an image. Raises DataError when no image is usable or the side no multiple of 32.
     """
     if thumbnails.side % SIDE:
         raise DataError(f"Random-patch features need thumbnails with a side of a multiple of {SIDE} pixels, got "
@@ -131,7 +134,7 @@ def random_patch_features(thumbnails: Thumbnails, is_usable: Array, *, num_filte
     if not len(rows):
         raise DataError("No image can be read, so there is nothing to make features of.")
     # Of few images as many features as images are enough: ridge sees no more than their inner products.
-    count = num_filters or int(np.clip(min(MAX_BYTES // (2 * 8 * n), len(rows) // 8), 64, NUM_FILTERS))
+    count = num_filters or 2 * int(np.clip(min(MAX_BYTES // (2 * 8 * n), len(rows) // 8), 64, NUM_FILTERS) // 2)
     filters = random_filters(thumbnails, rows, count)
     out = np.zeros((n, filters.num_features + 3 * GRID**2), np.float16)
 
@@ -140,9 +143,7 @@ def random_patch_features(thumbnails: Thumbnails, is_usable: Array, *, num_filte
         images = _shrunk(thumbnails.thumbnails(begin, end))
         for i in range(0, end - begin, _BLOCK):
             block = images[i : i + _BLOCK]
-            rows_of_block = slice(begin + i, begin + i + len(block))
-            out[rows_of_block, : filters.num_features] = filters.responses(block)
-            out[rows_of_block, filters.num_features :] = _colours(block)
+            out[begin + i : begin + i + len(block)] = _by_mirroring(filters.responses(block), _colours(block))
 
     in_parallel(fill, range(0, n, _READ), "features")
     out[~np.asarray(is_usable, bool)] = 0
@@ -150,19 +151,36 @@ def random_patch_features(thumbnails: Thumbnails, is_usable: Array, *, num_filte
 
 
 def random_filters(thumbnails: Thumbnails, rows: Array, count: int) -> Filters:
-    """`count` filters from random patches of the thumbnails in `rows`, and the whitening of many more."""
-    many = _drawn(thumbnails, rows, max(min(_PATCHES, 32 * len(rows)), count))
-    patches = _normalised(many)
+    """`count` filters, an even number, from random patches in `rows`: half of them, then their mirror images."""
+    seen = _drawn(thumbnails, rows, max(min(_PATCHES, 32 * len(rows)), count))
+    patches = _normalised(np.concatenate([seen, _mirrored(seen)]))  # so that the whitening knows no left and right
     mean = patches.mean(0, dtype=np.float64)
     centred = patches - mean
     variances, axes = np.linalg.eigh(centred.T @ centred / len(centred))
     whitening = (axes / np.sqrt(np.maximum(variances, 0) + _EPSILON)) @ axes.T
-    chosen = centred[:count] @ whitening
+    chosen = centred[: count // 2] @ whitening
     chosen /= np.linalg.norm(chosen, axis=1, keepdims=True) + 1e-6
-    weights = (whitening @ chosen.T).astype(np.float32)
+    half = chosen @ whitening
+    weights = np.concatenate([half, _mirrored(half)]).T.astype(np.float32)
     offset = (mean @ weights).astype(np.float32)
     sample = centred[: min(len(centred), 20_000)] @ weights
     return Filters(weights, offset, float(THRESHOLD * sample.std()))
+
+
+def _mirrored(patches: Array) -> Array:
+    """Patches (n, 108) with left and right exchanged."""
+    return patches.reshape(-1, PATCH, PATCH, 3)[:, :, ::-1].reshape(len(patches), -1)
+
+
+def _by_mirroring(responses: Array, colours: Array) -> Array:
+    """Means, then half differences, of each number and its partner in the mirrored picture."""
+    n = len(responses)
+    cells = responses.reshape(n, 2, POOL, POOL, 2, -1)  # sign, top or bottom, left or right, patch or mirror image
+    own, partner = cells[..., 0, :], cells[:, :, :, ::-1, 1]
+    grid = colours.reshape(n, GRID, GRID, 3)
+    left, right = grid[:, :, : GRID // 2], grid[:, :, ::-1][:, :, : GRID // 2]
+    parts = [own + partner, left + right, own - partner, left - right]
+    return np.concatenate([p.reshape(n, -1) for p in parts], 1) / 2
 
 
 def _drawn(thumbnails: Thumbnails, rows: Array, count: int) -> Array:

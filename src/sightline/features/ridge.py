@@ -116,7 +116,7 @@ def chosen_ridge(design: Design, labels: Array, num_classes: int, units: Array) 
     Neither the truth nor the number of wrong labels is asked for: the likelihood is that of the labels as given. At
     most PROBE rows, in whole units, vote; the search steps by a factor of 3 as long as the likelihood grows.
     """
-    voters = _whole_units(units, PROBE)
+    voters = whole_units(units, PROBE)
     tried: dict[int, tuple[float, Ridge, Blend]] = {}
 
     def loss(step: int) -> float:
@@ -138,7 +138,7 @@ def chosen_ridge(design: Design, labels: Array, num_classes: int, units: Array) 
     return tried[at][1], tried[at][2]
 
 
-def _whole_units(units: Array, at_most: int) -> Array:
+def whole_units(units: Array, at_most: int) -> Array:
     """Rows of whole units, in the order of a hash of the unit's number, until `at_most` rows are reached; sorted."""
     if len(units) <= at_most:
         return np.arange(len(units))
