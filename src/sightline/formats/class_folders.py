@@ -134,7 +134,10 @@ class _Walk:
     def pieces(self, folder: str, above: frozenset[tuple[int, int]] = frozenset()) -> Iterator[Piece]:
         """The files below a folder, byte-wise by path; what was listed before is forgotten then."""
         place = f"{self._root}/{folder}"
-        stat = os.stat(place)
+        try:
+            stat = os.stat(place)
+        except OSError as e:
+            raise DataError(f"{place} cannot be listed: {e.strerror}. Fix its permissions.") from None
         here = (stat.st_dev, stat.st_ino)
         if here in above:
             raise DataError(f"{place} is a link to a folder above it; remove the link.")
