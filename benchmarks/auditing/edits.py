@@ -11,7 +11,7 @@ from PIL import Image
 
 from benchmarks.auditing.editing import EDITS
 from benchmarks.auditing.figure import SHARED, Figure, cpu_seconds
-from sightline.similarity import CERTAIN, near_pairs
+from sightline.similarity import near_pairs
 
 SIDE = 64
 AIMS = {

@@ -1,4 +1,4 @@
-"""Near duplicates of CIFAR-10's test in its train, against what people judged; and what the audit of all of it costs."""
+"""Near duplicates of CIFAR-10's test in its train, against what people judged, and what looking for them costs."""
 
 from __future__ import annotations
 

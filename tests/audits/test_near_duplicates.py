@@ -15,7 +15,7 @@ from sightline.audits.near_duplicates import near_duplicates
 from sightline.similarity import NearPairs
 from tests.tables import sample, samples_of
 
-SOME = settings(max_examples=40, deadline=None)
+SOME = settings(max_examples=25, deadline=None)
 RANK = {"train": 0, "val": 1, "test": 2}
 
 Pair = tuple[int, int, float]

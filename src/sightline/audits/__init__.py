@@ -20,6 +20,7 @@ from sightline.audits.effects import shortcut_effect
 from sightline.audits.evidence import Array, Evidence
 from sightline.audits.findings import LEVELS, SCHEMA, Finding, Findings
 from sightline.audits.label_errors import label_errors
+from sightline.audits.near_duplicates import near_duplicates
 from sightline.audits.normalization import normalization_statistics
 from sightline.audits.optimism import optimism
 from sightline.audits.order import file_order
@@ -48,6 +49,7 @@ class Check:
 
 CHECKS: tuple[Check, ...] = (
     Check("exact-duplicates", "images with equal pixels, across splits or under different labels", exact_duplicates),
+    Check("near-duplicates", "one photograph twice: cropped, shifted, mirrored, recoloured, …", near_duplicates),
     Check("class-balance", "classes of very different size, and splits with other class shares", class_balance),
     Check("class-counts", "classes that are empty, absent from a split, or very small", class_counts),
     Check("unreadable", "files that cannot be decoded completely", unreadable),

@@ -1,4 +1,4 @@
-"""Near duplicates: one photograph twice, cropped, shifted, mirrored, recoloured, resized, turned or compressed again."""
+"""Near duplicates: one photograph twice, cropped, shifted, mirrored, recoloured, resized, turned, compressed again."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ def near_duplicates(evidence: Evidence) -> list[Finding]:
     """Copies whose pixels differ, then pairs that a person should look at; the most certain first.
 
     Certain pairs count as leaks where they lie in two splits: error where test is involved, else warning. Within one
-    split they are info; under different labels a warning, or an error where the pair is beyond doubt. Each sample that has a copy in another split is in a pair
-    across; within a split k copies give at most k - 1 pairs. A pair that is only possible is info whatever its splits,
-    and counts for nothing: many of them are lookalikes. Equal pixels are left to `exact-duplicates`.
+    split they are info; under different labels a warning, or an error where the pair is beyond doubt. Each sample that
+    has a copy in another split is in a pair across; within a split k copies give at most k - 1 pairs. A pair that is only
+    possible is info whatever its splits, and counts for nothing: many of them are lookalikes. Equal pixels are left to
+    `exact-duplicates`.
 
     What the score means, and how certain pairs were found to be: `sightline.similarity.scoring`.
     """
@@ -26,15 +27,18 @@ def near_duplicates(evidence: Evidence) -> list[Finding]:
     pixels = evidence.samples.column("pixel_sha256")
     clusters = certain.clusters()
     rank = np.array([RANK.get(s, -1) for s in evidence.assigned], np.int64)
-    links = [*_direct(rank, certain), *_through_others(rank, certain, clusters)]
+    through = _through_others(rank, certain, clusters)
+    links = [*_direct(rank, certain, {link.row for link in through}), *{(w.a, w.b): w for w in through}.values()]
     sizes = np.bincount(clusters, minlength=pairs.size)
     found = [
         _certain(evidence, link, int(sizes[clusters[link.a]])) for link in links
         if pixels[link.a] is None or pixels[link.a] != pixels[link.b]
     ]  # fmt: skip
     found.sort(key=lambda f: -f.score)
-    first, second, score = (v[pairs.score < CERTAIN].tolist() for v in (pairs.first, pairs.second, pairs.score))
-    return [*found, *(_possible(evidence, rank, a, b, s) for a, b, s in zip(first, second, score, strict=True))]
+    told = {frozenset((link.a, link.b)) for link in links}
+    possible = [v[pairs.score < CERTAIN].tolist() for v in (pairs.first, pairs.second, pairs.score)]
+    return [*found, *(_possible(evidence, rank, a, b, s) for a, b, s in zip(*possible, strict=True)
+                      if frozenset((a, b)) not in told)]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -42,16 +46,21 @@ class _Link:
     a: int
     b: int
     score: float
-    is_direct: bool
+    row: int = -1
+    """The row that has no pair of its own into the other split; -1: the two are a pair."""
 
 
-def _direct(rank: Array, pairs: NearPairs) -> list[_Link]:
-    """Of each sample its most certain pair into another split, or where it has none its most certain pair."""
+def _direct(rank: Array, pairs: NearPairs, indirect: set[int]) -> list[_Link]:
+    """Of each sample its most certain pair into another split, or where it has none its most certain pair.
+
+    Samples in `indirect` are linked through others, and need none.
+    """
     crosses = (rank[pairs.first] != rank[pairs.second]) & (rank[pairs.first] >= 0) & (rank[pairs.second] >= 0)
     best = _most_certain(pairs, np.ones(len(pairs), bool))
     across = _most_certain(pairs, crosses)
     chosen = np.where(across >= 0, across, best)
-    return [_link(rank, int(pairs.first[i]), int(pairs.second[i]), float(pairs.score[i]), is_direct=True)
+    chosen[sorted(indirect)] = -1
+    return [_link(rank, int(pairs.first[i]), int(pairs.second[i]), float(pairs.score[i]))
             for i in np.unique(chosen[chosen >= 0]).tolist()]  # fmt: skip
 
 
@@ -65,14 +74,13 @@ def _through_others(rank: Array, pairs: NearPairs, clusters: Array) -> list[_Lin
     named = clusters[order]
     lowest = dict(zip(named[::-1].tolist(), order[::-1].tolist(), strict=True))
     highest = dict(zip(named.tolist(), order.tolist(), strict=True))
-    links: dict[tuple[int, int], _Link] = {}
+    links = []
     for row in rows[~has_own[rows] & (best[rows] >= 0)].tolist():
         low, high = lowest[int(clusters[row])], highest[int(clusters[row])]
         if rank[low] != rank[high]:
             other = high if rank[row] < rank[high] else low
-            link = _link(rank, row, other, float(pairs.score[best[row]]), is_direct=False)
-            links.setdefault((link.a, link.b), link)  # found from both ends where neither has a pair of its own
-    return list(links.values())
+            links.append(_link(rank, row, other, float(pairs.score[best[row]]), row))
+    return links
 
 
 def _most_certain(pairs: NearPairs, which: Array) -> Array:
@@ -84,9 +92,9 @@ def _most_certain(pairs: NearPairs, which: Array) -> Array:
     return best
 
 
-def _link(rank: Array, a: int, b: int, score: float, *, is_direct: bool) -> _Link:
+def _link(rank: Array, a: int, b: int, score: float, row: int = -1) -> _Link:
     a, b = (b, a) if rank[a] > rank[b] else (a, b)
-    return _Link(a, b, score, is_direct)
+    return _Link(a, b, score, row)
 
 
 def _certain(evidence: Evidence, link: _Link, copies: int) -> Finding:
@@ -94,7 +102,7 @@ def _certain(evidence: Evidence, link: _Link, copies: int) -> Finding:
     is_across = None not in splits and splits[0] != splits[1]
     names = (evidence.class_name(link.a), evidence.class_name(link.b))
     is_disputed = None not in names and names[0] != names[1]
-    said = ["the same photograph" if link.is_direct else "a copy of a copy"]
+    said = ["the same photograph" if link.row < 0 else "a copy of a copy"]
     said += [f"in {splits[0]} and {splits[1]}"] if is_across else []
     said += [f"labelled {names[0]} and {names[1]}"] if is_disputed else []
     is_grave = (is_across and "test" in splits) or (is_disputed and link.score >= STRONG)

@@ -6,5 +6,6 @@
 """
 
 from sightline.similarity.pairs import CERTAIN, POSSIBLE, STRONG, NearPairs, Thumbnails
+from sightline.similarity.search import near_pairs
 
-__all__ = ["CERTAIN", "POSSIBLE", "STRONG", "NearPairs", "Thumbnails"]
+__all__ = ["CERTAIN", "POSSIBLE", "STRONG", "NearPairs", "Thumbnails", "near_pairs"]

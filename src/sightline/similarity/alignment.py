@@ -100,6 +100,8 @@ def fine(pictures: Pictures, query: Array, found: Array, warps: Array) -> Array:
 
     `warps` float32 [n, 2, 3] are maps of the small pictures to begin with. Where no plausible map is found, all are -1.
     """
+    if not len(query):
+        return np.empty((0, len(AGREEMENTS)), np.float32)
     rows, place = np.unique(np.concatenate([query, found]), return_inverse=True)
     of_query, of_found = place[: len(query)], place[len(query) :]
     luminance, side = pictures.luminance[rows].astype(np.float32), pictures.side

@@ -61,7 +61,8 @@ class Descriptors:
         rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), FITTED_ON)).astype(np.int64)] if len(rows) else rows
         blocks = [rows[i : i + BLOCK] for i in range(0, len(rows), BLOCK)]
         structure, colours = _structure(VIEWS[0]), _colours(VIEWS[0])
-        whitening = _whitening((_unit(described(pictures, b)[0] @ structure) for b in blocks), _prior(), SIZE, STRUCTURE)
+        views = (_unit(described(pictures, b)[0] @ structure) for b in blocks)
+        whitening = _whitening(views, _prior(), SIZE, STRUCTURE)
         flat = np.eye(colours.shape[1]) * GREY**2 / colours.shape[1]
         tinting = _whitening((described(pictures, b)[1] @ colours for b in blocks), flat, COLOUR_SIZE, COLOURS)
         return cls(
@@ -86,7 +87,7 @@ def described(pictures: Pictures, rows: Array) -> tuple[Array, Array]:
 def _structure(view: View) -> Array:
     """Resampling of a view, less the mean of the view."""
     matrix = resampling(view, SMALL, SIZE)
-    return matrix - matrix.mean(1, keepdims=True)
+    return np.asarray(matrix - matrix.mean(1, keepdims=True))
 
 
 def _colours(view: View) -> Array:
@@ -98,7 +99,7 @@ def _unit(vectors: Array) -> Array:
 
 
 def _whitening(blocks: Iterator[Array], prior: Array, side: int, count: int) -> Array:
-    """The map float64 [d, count] to whitened principal components of pictures and mirrored ones; the first keeps its scale."""
+    """The map float64 [d, count] to whitened principal components; the first of them keeps its scale."""
     covariance, seen = PRIOR * prior, PRIOR
     for block in blocks:
         mirrored = block.reshape(len(block), -1, side)[..., ::-1]

@@ -50,7 +50,7 @@ class NearPairs:
     def __post_init__(self) -> None:
         if not len(self.first) == len(self.second) == len(self.score):
             raise ValueError("a pair has two rows and a score")
-        if len(self.first) and not (0 <= self.first.min() and (self.first < self.second).all()
+        if len(self.first) and not (self.first.min() >= 0 and (self.first < self.second).all()
                                     and self.second.max() < self.size):  # fmt: skip
             raise ValueError(f"a pair is two rows of 0 … {self.size - 1}, the smaller one first")
 

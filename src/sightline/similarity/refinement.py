@@ -51,7 +51,8 @@ def _refined(pictures: Array, picture: Array, template: Array, warps: Array, ite
         better = correlation > best
         best[better], best_maps[better] = correlation[better], maps[better]
         if iteration < iterations:
-            maps = maps @ _inverse_of(_limited((inverse @ (steepest.transpose(0, 2, 1) @ error[..., None]))[..., 0], side))
+            steps = inverse @ (steepest.transpose(0, 2, 1) @ error[..., None])
+            maps = maps @ _inverse_of(_limited(steps[..., 0], side))
     return _from_centre(best_maps[:, :2], side), best
 
 
@@ -83,7 +84,7 @@ def _laid(pictures: Array, picture: Array, maps: Array, grid: Array) -> tuple[Ar
     inside = ((places >= -0.5) & (places <= side - 0.5)).all(1)
     np.clip(places, 0, side - 1.001, out=places)
     whole = places.astype(np.int32)
-    x, y = (places - whole).transpose(1, 0, 2)
+    x, y = (places - whole.astype(np.float32)).transpose(1, 0, 2)
     first = picture[:, None] * (side * side) + whole[:, 1] * side + whole[:, 0]
     flat = pictures.reshape(-1)
     upper = flat[first] * (1 - x) + flat[first + 1] * x
@@ -107,7 +108,7 @@ def _limited(steps: Array, side: int) -> Array:
     """Steps that move no corner of the picture by much more than `LONGEST_STEP`."""
     half = side / 2
     moves = np.abs(steps.reshape(-1, 2, 3) * np.array([half, half, 1], np.float32)).sum(2).max(1)
-    return steps * np.minimum(1, LONGEST_STEP / np.maximum(moves, 1e-6))[:, None]
+    return np.asarray(steps * np.minimum(1, LONGEST_STEP / np.maximum(moves, 1e-6))[:, None])
 
 
 def _inverse_of(steps: Array) -> Array:

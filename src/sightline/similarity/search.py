@@ -13,7 +13,7 @@ from sightline.similarity.candidates import Finder
 from sightline.similarity.pairs import POSSIBLE, NearPairs, Thumbnails
 from sightline.similarity.pictures import Pictures
 from sightline.similarity.scoring import scores
-from sightline.similarity.threads import in_order
+from sightline.similarity.threads import faiss, in_order
 
 Array = np.ndarray[Any, Any]
 
@@ -38,6 +38,7 @@ def near_pairs(thumbnails: Thumbnails) -> NearPairs:
     function of the thumbnails alone, whatever the number of threads. Memory grows by about 5 kB a row, of which
     thumbnails of 64 pixels lie in a temporary file where they are many.
     """
+    faiss()  # says that it is missing before the pictures are read
     pictures = Pictures.of(thumbnails)
     copies = np.flatnonzero(pictures.first != np.arange(len(pictures)))
     copies = copies[pictures.is_told[copies]]
@@ -61,7 +62,7 @@ def _searched(pictures: Pictures, rows: Array) -> NearPairs:
             advance(len(seen.rows))
     query, found = (np.concatenate([getattr(p, name) for p in parts]) for name in ("query", "found"))
     evidence = np.concatenate([p.evidence for p in parts])
-    score = scores(evidence, usual[query], usual[found])
+    score = scores(evidence, usual[query], float(np.median(usual[rows])), pictures.side)
     keep = score >= POSSIBLE
     return NearPairs.of(len(pictures), query[keep], found[keep], score[keep])
 

@@ -36,15 +36,6 @@ def faiss() -> Any:
     return faiss
 
 
-def opencv() -> Any:
-    """The module cv2. Raises MissingExtraError when it is not installed."""
-    try:
-        import cv2
-    except ModuleNotFoundError as e:
-        raise extra_needed(e, PURPOSE) or e from None
-    return cv2
-
-
 def _single_threaded() -> None:
     # Inside a worker: sums then do not depend on the number of cores, and threads do not get in each other's way.
     # OpenMP's number is of the calling thread alone; OpenCV's is the process's, and is what its caller left.
