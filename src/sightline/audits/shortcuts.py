@@ -30,7 +30,7 @@ is refuted at -6 for every region (`scan`)."""
 MANY = 3
 """Classes that a factor of the scene marks from which on it is what they look like."""
 
-FAINT = 0.3
+FAINT = 0.1
 """Excess purity of another class's region from which on a factor does not speak of one class alone."""
 
 MOST = 40
