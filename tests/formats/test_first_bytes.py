@@ -15,11 +15,13 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from sightline.errors import DecodeError
-from sightline.formats import Attributes, class_folders, headers, looking, read_headers
+from sightline.formats import Attributes, class_folders, headers, looking, read_headers, tar_folders
 from sightline.formats.first_bytes import FIRST_BYTES, plain_jpeg
 from sightline.formats.headers import with_headers
 from sightline.formats.listing import Listing
+from sightline.formats.looking import Request
 from sightline.images import Header, sniff
+from tests.archives import write_tar
 from tests.sources import ODD_BUT_READABLE, UNREADABLE, encoded, jpeg, picture, write_files
 
 COLOUR, GREY = Image.fromarray(picture(40, 56)), Image.fromarray(picture(40, 56, channels=1))
@@ -81,7 +83,7 @@ def test_what_cannot_be_opened_is_not_seen(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.jpg")  # opening it would wait for a writer
     names = ["a.jpg", "gone.jpg", "empty.jpg", "short.jpg", "pipe.jpg", "", "\udcff.jpg", "a.jpg"]
     with looking.Lookers() as lookers:
-        found, gone = lookers.looks([(str(tmp_path), names), (f"{tmp_path}/gone", names[:2])])
+        found, gone = lookers.looks([Request(str(tmp_path), names), Request(f"{tmp_path}/gone", names[:2])])
     assert (found.kinds, gone.kinds) == (bytes([3, 0, 0, 0, 0, 0, 0, 3]), bytes(2))
     assert (found.widths[7], found.heights[7]) == (16, 12)
 
@@ -140,4 +142,22 @@ def test_a_process_that_ends_is_no_silence(tmp_path: Path) -> None:
             process.kill()
             process.wait()
         with pytest.raises(RuntimeError, match="process that reads headers ended"):
-            list(lookers.looks([(str(tmp_path), ["a.jpg"])]))
+            list(lookers.looks([Request(str(tmp_path), ["a.jpg"])]))
+
+
+@pytest.mark.usefixtures("_processes")
+def test_ranges_of_archives_are_told_as_files_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = {f"a/{n}": v[0] for n, v in ODD_BUT_READABLE.items()} | {f"b/{n}": v[0] for n, v in UNREADABLE.items()}
+    files |= {f"c/{name}": data for name, data in (PLAIN | ODD).items()}
+    files |= {f"{'ab'[i % 2]}/{i}.jpg": jpeg(i, height=8 + i) for i in range(9, 0, -1)}
+    for split in ("train", "val"):
+        write_tar(tmp_path / f"{split}.tar", files)
+    listing = tar_folders.read(tmp_path, Attributes())
+    found = read_headers(listing)
+    with (tmp_path / "val.tar").open("r+b") as archive:
+        archive.truncate(20_000)
+    cut = read_headers(listing)
+    monkeypatch.setattr(headers, "MANY", 10_000)
+    assert cut == read_headers(listing)
+    assert found[: len(files)] == cut[: len(files)] == found[len(files) :] != cut[len(files) :]
+    assert found[: len(files)] == read_headers(class_folders.read(write_files(tmp_path / "tree", files), Attributes()))

@@ -4,7 +4,8 @@ Opening 100,000 files takes longer in Python than in the system, and one interpr
 module runs alone, once for each processor, and imports nothing of the package or of others: it answers 10 ms after its
 start. It reads requests from stdin and writes answers to stdout until stdin ends.
 
-A request is its length (4 bytes) and, with a NUL between them, a folder and paths below it. An answer is the number of
+A request is its length (4 bytes) and, with a NUL between them, `at`, a folder and paths below it, or `into`, a file and
+byte ranges of it ("first length"). An answer is the number of
 times that the process waited (4 bytes), a byte for each file (0: ask somebody else, 1: grey, 3: colour), and then their
 widths and heights (4 bytes each). Numbers are in the machine's own order.
 """
@@ -18,6 +19,8 @@ from struct import Struct
 
 FIRST_BYTES = 4096
 """What is read first: it holds the header of a plain JPEG, and is one page of the disk's cache."""
+AT, INTO = b"at", b"into"
+"""What a request begins with: paths below a folder, or byte ranges of a file."""
 AT_ONCE = 128
 """Files that are open at a time: closing them together takes two thirds of the time."""
 FLAGS = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
@@ -96,6 +99,28 @@ def _usual_jpeg(head: bytes | bytearray) -> tuple[int, int, int] | None:
     return None
 
 
+class Looking:
+    """What `plain_jpeg` says of one beginning after the other, each read into the same memory."""
+
+    def __init__(self) -> None:
+        self.head = bytearray(FIRST_BYTES)
+        self._above = self._below = bytearray()
+
+    def told(self, size: int) -> tuple[int, int, int]:
+        """The answer for the first bytes of `head`."""
+        head = self.head
+        if size < _USUAL.size:
+            return plain_jpeg(bytes(head[:size]))
+        # One program often writes a whole dataset: all but the size is what it was in the file before.
+        if head[:_SIZE_AT] == self._above and head[_SIZE_AT + 4 : _USUAL.size] == self._below:
+            height, width = _SIZE(head, _SIZE_AT)
+            return (3, width, height) if height and width else _NOTHING
+        if seen := _usual_jpeg(head):
+            self._above, self._below = head[:_SIZE_AT], head[_SIZE_AT + 4 : _USUAL.size]
+            return seen
+        return plain_jpeg(bytes(head[:size]))
+
+
 def looked_at(folder: bytes, paths: list[bytes]) -> list[tuple[int, int, int]]:
     """What `plain_jpeg` says of files below a folder, which this process goes to. Zeros for what cannot be read."""
     try:
@@ -103,10 +128,8 @@ def looked_at(folder: bytes, paths: list[bytes]) -> list[tuple[int, int, int]]:
     except OSError:
         return [_NOTHING] * len(paths)  # whoever is asked next says what is wrong
     found: list[tuple[int, int, int]] = []
-    opened, read, usual = os.open, os.readv, _USUAL.size
-    head = bytearray(FIRST_BYTES)
-    into = [head]
-    above = below = bytearray()
+    opened, read, looking = os.open, os.readv, Looking()
+    into, told = [looking.head], looking.told
     for start in range(0, len(paths), AT_ONCE):
         files = []
         for path in paths[start : start + AT_ONCE]:
@@ -116,22 +139,36 @@ def looked_at(folder: bytes, paths: list[bytes]) -> list[tuple[int, int, int]]:
                 size = read(file, into)
             except OSError:
                 size = 0
-            # One program often writes a whole dataset: all but the size is what it was in the file before.
-            if size >= usual and head[:_SIZE_AT] == above and head[_SIZE_AT + 4 : usual] == below:
-                height, width = _SIZE(head, _SIZE_AT)
-                found.append((3, width, height) if height and width else _NOTHING)
-            elif size >= usual and (seen := _usual_jpeg(head)):
-                above, below = head[:_SIZE_AT], head[_SIZE_AT + 4 : usual]
-                found.append(seen)
-            else:
-                found.append(plain_jpeg(bytes(head[:size])))
+            found.append(told(size))
         if files:
             os.closerange(min(files), max(files) + 1)  # nothing else is open in this process
     return found
 
 
-def _answer(paths: list[bytes]) -> bytes:
-    kinds, widths, heights = zip(*looked_at(paths[0], paths[1:]), strict=True)
+def looked_into(archive: bytes, places: list[bytes]) -> list[tuple[int, int, int]]:
+    """The same of byte ranges of a file, each its first byte and its length. Zeros for what cannot be read whole."""
+    try:
+        file = os.open(archive, FLAGS)
+    except OSError:
+        return [_NOTHING] * len(places)
+    found: list[tuple[int, int, int]] = []
+    looking = Looking()
+    view = memoryview(looking.head)
+    for place in places:
+        start, length = map(int, place.split())
+        wanted = min(length, FIRST_BYTES)
+        try:
+            size = os.preadv(file, [view[:wanted]], start)
+        except OSError:
+            size = 0
+        found.append(looking.told(size) if size == wanted else _NOTHING)
+    os.close(file)
+    return found
+
+
+def _answer(kind: bytes, paths: list[bytes]) -> bytes:
+    look = looked_into if kind == INTO else looked_at
+    kinds, widths, heights = zip(*look(paths[0], paths[1:]), strict=True)
     return bytes(kinds) + array("I", widths).tobytes() + array("I", heights).tobytes()
 
 
@@ -144,8 +181,8 @@ def serve() -> None:
     source, target = sys.stdin.buffer, sys.stdout.buffer
     waited = 0
     while len(size := source.read(4)) == 4:
-        paths = source.read(int.from_bytes(size, sys.byteorder)).split(b"\0")
-        answer = _answer(paths)
+        kind, *paths = source.read(int.from_bytes(size, sys.byteorder)).split(b"\0")
+        answer = _answer(kind, paths)
         total = resource.getrusage(resource.RUSAGE_SELF).ru_nvcsw
         target.write((total - waited).to_bytes(4, sys.byteorder) + answer)
         target.flush()

@@ -30,6 +30,18 @@ Numbers = np.ndarray[Any, np.dtype[np.uint32]]
 
 
 @dataclass(frozen=True, slots=True)
+class Request:
+    """Files, or byte ranges of one file, that a process is to look at."""
+
+    place: str
+    """The folder that paths are below, or the file."""
+    paths: Sequence[str]
+    """Paths without NUL, or ranges as "first length"."""
+    is_into: bool = False
+    """Whether ranges of a file are meant."""
+
+
+@dataclass(frozen=True, slots=True)
 class Looks:
     """What was seen of the files of one request, in its order."""
 
@@ -66,14 +78,14 @@ class Lookers:
         self._processes.append(process)
         return process
 
-    def looks(self, requests: Iterable[tuple[str, Sequence[str]]]) -> Iterator[Looks]:
-        """Of each request (a folder, and paths below it without NUL) what was seen, in the same order.
+    def looks(self, requests: Iterable[Request]) -> Iterator[Looks]:
+        """Of each request what was seen, in the same order.
 
         Requests are taken while processes work, so that making them costs no time of its own.
         """
         asked: deque[tuple[subprocess.Popen[bytes], int]] = deque()
         idle = deque(self._processes * AHEAD)
-        for prefix, paths in requests:
+        for request in requests:
             if not idle:
                 process, looks, has_waited = _told(*asked.popleft())
                 idle.append(process)
@@ -81,15 +93,16 @@ class Lookers:
                     idle.extendleft([self._start()] * AHEAD)
                 yield looks
             process = idle.popleft()
-            _ask(process, prefix, paths)
-            asked.append((process, len(paths)))
+            _ask(process, request)
+            asked.append((process, len(request.paths)))
         while asked:
             yield _told(*asked.popleft())[1]
 
 
-def _ask(process: subprocess.Popen[bytes], prefix: str, paths: Sequence[str]) -> None:
+def _ask(process: subprocess.Popen[bytes], request: Request) -> None:
     assert process.stdin is not None
-    data = "\0".join((prefix, *paths)).encode("utf-8", "surrogateescape")
+    kind = first_bytes.INTO if request.is_into else first_bytes.AT
+    data = kind + b"\0" + "\0".join((request.place, *request.paths)).encode("utf-8", "surrogateescape")
     with suppress(BrokenPipeError):  # reading its answer says that it has ended
         process.stdin.write(len(data).to_bytes(4, sys.byteorder) + data)
         process.stdin.flush()

@@ -11,7 +11,8 @@ from typing import Any
 import pyarrow as pa
 
 from sightline.formats import Listing
-from sightline.formats.headers import FIELDS, Result, with_headers
+from sightline.formats.header_work import Result
+from sightline.formats.headers import FIELDS, with_headers
 from sightline.images import Header
 from sightline.indexing.labelling import Labelled
 from sightline.samples import IMAGE, SCHEMA
