@@ -175,6 +175,8 @@ def _finding(evidence: Evidence, found: Shortcut) -> Finding:
     means = {"error": f" A model can tell the class by the {factor.name} alone.",
              "warning": f" The {factor.name} may stand for the class, or be part of it: look at the pictures.",
              "info": f" The {factor.name} tells most of all factors; it may well be content."}[found.level]  # fmt: skip
+    if found.level == "warning" and factor.tier == ACQUISITION:
+        means = f" Few samples for certainty; if it holds, a model can tell the class by the {factor.name} alone."
     if found.is_content:
         means = " Such factors tell many classes apart here: this is what they look like, no mark on one of them."
     return Finding(

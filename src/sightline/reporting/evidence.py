@@ -83,6 +83,7 @@ def _check(name: str, rows: list[dict[str, Any]], witness: Witness) -> dict[str,
     others = [r for r in rows if '"galleries"' not in r["evidence"]]
     seen = [r for r in others if witness.can_see(r["sample_id"])]
     pairs = [r for r in seen if r["related_id"] is not None]
+    pairs.sort(key=lambda r: witness.is_sealed(r["sample_id"]) and witness.is_sealed(r["related_id"]))
     plain = [r for r in others if not witness.can_see(r["sample_id"])] + galleries[MAX_GALLERIES:]
     return {
         "name": name.replace("-", " ").capitalize(), "level": rows[0]["level"], "n": len(rows),
