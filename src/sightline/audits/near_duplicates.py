@@ -16,9 +16,9 @@ def near_duplicates(evidence: Evidence) -> list[Finding]:
 
     Certain pairs count as leaks where they lie in two splits: error where test is involved, else warning. Within one
     split they are info; under different labels a warning, or an error where the pair is beyond doubt. Each sample that
-    has a copy in another split is in a pair across; within a split k copies give at most k - 1 pairs. A pair that is only
-    possible is info whatever its splits, and counts for nothing: many of them are lookalikes. Equal pixels are left to
-    `exact-duplicates`.
+    has a copy in another split is in a pair across; within a split k copies give at most k - 1 pairs. A pair that is
+    only possible is info whatever its splits, and counts for nothing: many of them are lookalikes. Equal pixels are
+    left to `exact-duplicates`.
 
     What the score means, and how certain pairs were found to be: `sightline.similarity.scoring`.
     """

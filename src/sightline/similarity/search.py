@@ -20,13 +20,13 @@ Array = np.ndarray[Any, Any]
 ROWS = 1024
 """Pictures looked up at a time. Blocks are the same however many threads work on them."""
 
-REFINED = 16
+REFINED = 20
 """Candidates of one picture laid over it coarsely with an affine map; those that are most alike and agree best."""
 
-PROMISING = 0.6
+PROMISING = 0.5
 """Coarse agreement from which a pair is laid over each other finely."""
 
-FINELY = 3
+FINELY = 4
 """Pairs of one picture laid over each other finely at most, those of the highest coarse agreement."""
 
 
@@ -62,7 +62,7 @@ def _searched(pictures: Pictures, rows: Array) -> NearPairs:
             advance(len(seen.rows))
     query, found = (np.concatenate([getattr(p, name) for p in parts]) for name in ("query", "found"))
     evidence = np.concatenate([p.evidence for p in parts])
-    score = scores(evidence, usual[query], float(np.median(usual[rows])), pictures.side)
+    score = scores(evidence, usual[np.stack([query, found], 1)], float(np.median(usual[rows])), pictures.side)
     keep = score >= POSSIBLE
     return NearPairs.of(len(pictures), query[keep], found[keep], score[keep])
 
