@@ -269,6 +269,8 @@ class TreeReading:
 
 
 def _refuse_unreadable_names(source: str, keys: list[str]) -> None:
+    if all(map(str.isascii, keys)):
+        return
     try:
         "\0".join(keys).encode()
     except UnicodeEncodeError as e:

@@ -17,6 +17,10 @@ import sys
 from array import array
 from struct import Struct
 
+TYPE_CHECKING = False  # `typing` would take as long to import as all the rest
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 FIRST_BYTES = 4096
 """What is read first: it holds the header of a plain JPEG, and is one page of the disk's cache."""
 AT, INTO = b"at", b"into"
@@ -99,26 +103,26 @@ def _usual_jpeg(head: bytes | bytearray) -> tuple[int, int, int] | None:
     return None
 
 
-class Looking:
-    """What `plain_jpeg` says of one beginning after the other, each read into the same memory."""
+def looking() -> tuple[bytearray, Callable[[int], tuple[int, int, int]]]:
+    """Memory for the first bytes of one image after the other, and what says `plain_jpeg` of so many of them."""
+    head = bytearray(FIRST_BYTES)
+    above = below = bytearray()
+    usual, size_at, behind = _USUAL.size, _SIZE_AT, _SIZE_AT + 4
 
-    def __init__(self) -> None:
-        self.head = bytearray(FIRST_BYTES)
-        self._above = self._below = bytearray()
-
-    def told(self, size: int) -> tuple[int, int, int]:
-        """The answer for the first bytes of `head`."""
-        head = self.head
-        if size < _USUAL.size:
+    def told(size: int) -> tuple[int, int, int]:
+        nonlocal above, below
+        if size < usual:
             return plain_jpeg(bytes(head[:size]))
         # One program often writes a whole dataset: all but the size is what it was in the file before.
-        if head[:_SIZE_AT] == self._above and head[_SIZE_AT + 4 : _USUAL.size] == self._below:
-            height, width = _SIZE(head, _SIZE_AT)
+        if head[:size_at] == above and head[behind:usual] == below:
+            height, width = _SIZE(head, size_at)
             return (3, width, height) if height and width else _NOTHING
         if seen := _usual_jpeg(head):
-            self._above, self._below = head[:_SIZE_AT], head[_SIZE_AT + 4 : _USUAL.size]
+            above, below = head[:size_at], head[behind:usual]
             return seen
         return plain_jpeg(bytes(head[:size]))
+
+    return head, told
 
 
 def looked_at(folder: bytes, paths: list[bytes]) -> list[tuple[int, int, int]]:
@@ -128,8 +132,9 @@ def looked_at(folder: bytes, paths: list[bytes]) -> list[tuple[int, int, int]]:
     except OSError:
         return [_NOTHING] * len(paths)  # whoever is asked next says what is wrong
     found: list[tuple[int, int, int]] = []
-    opened, read, looking = os.open, os.readv, Looking()
-    into, told = [looking.head], looking.told
+    opened, read = os.open, os.readv
+    head, told = looking()
+    into = [head]
     for start in range(0, len(paths), AT_ONCE):
         files = []
         for path in paths[start : start + AT_ONCE]:
@@ -152,8 +157,8 @@ def looked_into(archive: bytes, places: list[bytes]) -> list[tuple[int, int, int
     except OSError:
         return [_NOTHING] * len(places)
     found: list[tuple[int, int, int]] = []
-    looking = Looking()
-    view = memoryview(looking.head)
+    head, told = looking()
+    view = memoryview(head)
     for place in places:
         start, length = map(int, place.split())
         wanted = min(length, FIRST_BYTES)
@@ -161,7 +166,7 @@ def looked_into(archive: bytes, places: list[bytes]) -> list[tuple[int, int, int
             size = os.preadv(file, [view[:wanted]], start)
         except OSError:
             size = 0
-        found.append(looking.told(size) if size == wanted else _NOTHING)
+        found.append(told(size) if size == wanted else _NOTHING)
     os.close(file)
     return found
 

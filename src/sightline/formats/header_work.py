@@ -66,7 +66,12 @@ def places_of(listing: Listing, positions: Sequence[int]) -> tuple[str, list[str
     """A folder with a slash behind it, and the paths below it of images at positions."""
     roots = {alias: f"{os.path.abspath(resolve_root(address))}/" for alias, address in listing.roots.items()}
     paths, root = listing.images["path"], listing.images["root"]
-    chosen = [paths] * len(positions) if isinstance(paths, str) else [paths[i] for i in positions]
+    if isinstance(paths, str):
+        chosen = [paths] * len(positions)
+    elif isinstance(positions, range):
+        chosen = paths[positions.start : positions.stop]
+    else:
+        chosen = [paths[i] for i in positions]
     if isinstance(root, str):
         return roots[root], chosen
     return "/", [(roots[root[i]] + path).removeprefix("/") for i, path in zip(positions, chosen, strict=True)]

@@ -12,6 +12,8 @@ from functools import partial
 from itertools import chain
 from typing import NamedTuple
 
+import numpy as np
+
 from sightline.formats.header_work import (
     Result,
     Work,
@@ -152,9 +154,11 @@ def _of_place(ranges: Ranges, file: str, places: Sequence[tuple[int, int]], i: i
 
 def _complete(asked: _Asked, looks: Looks, pool: ThreadPoolExecutor) -> None:
     """Fill in the headers of the plain JPEGs that were seen, and of the other images what a whole decoder says."""
-    sizes = list(zip(looks.widths.tolist(), looks.heights.tolist(), looks.kinds, strict=True))
-    known = {size: header_of_jpeg(*size) for size in set(sizes)}
-    found: list[Result | None] = [known[size] for size in sizes]
+    # Many images have the same size: they share a header, which is looked up by numbers that hold all three.
+    numbers = (looks.widths.astype(np.uint64) << 34) + (looks.heights.astype(np.uint64) << 2)
+    sizes, which = np.unique(numbers + np.frombuffer(looks.kinds, np.uint8), return_inverse=True)
+    known = [header_of_jpeg(size >> 34, size >> 2 & 0xFFFFFFFF, size & 3) for size in sizes.tolist()]
+    found: list[Result | None] = [known[i] for i in which.tolist()]
     others = [i for i, header in enumerate(found) if header is None]
     for i, result in zip(others, pool.map(asked.other, others), strict=True):
         found[i] = result
