@@ -15,7 +15,8 @@ from PIL import Image, ImageFilter
 from sightline.audits.oddities import BAR_STEP
 from sightline.images import Pixels
 from sightline.images.upright import oriented
-from sightline.inspection.pictures import bars_of, blockiness_of, columns_of, picture_of, pixel_sums, sharpness_of
+from sightline.inspection.measures import bars_of, blockiness_of, sharpness_of
+from sightline.inspection.pictures import columns_of, picture_of, pixel_sums
 from sightline.samples import pixel_sums_of
 from tests.sources import encoded, picture
 

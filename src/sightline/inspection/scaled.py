@@ -8,7 +8,7 @@ import simplejpeg
 
 from sightline.images import ImageReader, Pixels
 from sightline.images.decoding import jpeg_header
-from sightline.inspection.pictures import WORKING_SIDE
+from sightline.inspection.measures import WORKING_SIDE
 
 
 def scaled_pixels(reader: ImageReader) -> Callable[[int, bytes], Pixels]:
