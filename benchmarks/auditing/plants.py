@@ -22,7 +22,7 @@ from sightline.samples import SampleTable
 
 Mark = Callable[[Image.Image], Image.Image]
 
-CHECKS = ("shortcuts", "file-order", "factor-drift", "groups-across-splits", "time-order", "normalization", "augmented-copies")
+CHECKS = ("shortcuts", "file-order", "factor-drift", "groups-across-splits", "time-order", "augmented-copies")
 
 QUALITY = 92
 """Of the JPEGs that carry facts of the file."""

@@ -80,3 +80,9 @@ def test_what_is_no_contract(study: Study, tmp_path: Path) -> None:
         write_json(path, value)
         with pytest.raises(DataError, match=r"contract\.json"):
             verb("audit")(study.directory, checks=("normalization",), preprocessing=(str(path),))
+
+
+@pytest.mark.parametrize(("check", "option"), [("shortcut-effect", "--model"), ("normalization", "--preprocessing")])
+def test_a_check_by_name_needs_what_it_looks_at(study: Study, check: str, option: str) -> None:
+    with pytest.raises(DataError, match=option):
+        verb("audit")(study.directory, checks=(check,))

@@ -14,7 +14,7 @@ from sightline.errors import DataError, MissingExtraError
 from sightline.inspection import Inspection, OtherSamplesError, inspect
 from sightline.pipeline.given import embeddings_for, predictions_for
 from sightline.pipeline.outcome import Outcome
-from sightline.pipeline.trial import contracts_in, trial_for
+from sightline.pipeline.trial import contracts_in, require_given, trial_for
 from sightline.samples import SampleTable
 from sightline.splits import Splits, verify
 from sightline.study import Study
@@ -29,6 +29,7 @@ def audit(study: str | Path, *, checks: Sequence[str] | None = None, model: str 
     splits = read_splits(home, samples) if home.splits_path.exists() else None
     features = embeddings_for(embeddings, samples, splits)
     predicted = predictions_for(predictions, samples, splits)
+    require_given(checks, model, preprocessing)
     trial = trial_for(home, model, samples, splits, against=against, device=device)
     contracts = contracts_in(preprocessing)
     if trial is not None:

@@ -17,6 +17,16 @@ if TYPE_CHECKING:
     from sightline.inference.editing import EditedVal
 
 
+def require_given(checks: Sequence[str] | None, model: str | None, preprocessing: Sequence[str | Path]) -> None:
+    """Raises DataError where a check is asked for by name without what it looks at."""
+    if "shortcut-effect" in (checks or ()) and model is None:
+        raise DataError("The check shortcut-effect tries a model on edited images: say which one, --model RUN (the "
+                        "study itself means its latest run).")  # fmt: skip
+    if "normalization" in (checks or ()) and model is None and not preprocessing:
+        raise DataError("The check normalization compares a contract's mean and std with those of the splits: say "
+                        "which, --preprocessing FILE, or --model RUN for that of a model.")  # fmt: skip
+
+
 def contracts_in(files: Sequence[str | Path]) -> dict[str, Preprocessing]:
     """Preprocessing contracts in JSON files, by file: as Sightline writes them, or as preprocessor_config.json.
 
