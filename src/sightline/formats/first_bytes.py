@@ -106,7 +106,7 @@ def _usual_jpeg(head: bytes | bytearray) -> tuple[int, int, int] | None:
 def looking() -> tuple[bytearray, Callable[[int], tuple[int, int, int]]]:
     """Memory for the first bytes of one image after the other, and what says `plain_jpeg` of so many of them."""
     head = bytearray(FIRST_BYTES)
-    above = below = bytearray()
+    above = below = b"of none"
     usual, size_at, behind = _USUAL.size, _SIZE_AT, _SIZE_AT + 4
 
     def told(size: int) -> tuple[int, int, int]:
@@ -114,11 +114,11 @@ def looking() -> tuple[bytearray, Callable[[int], tuple[int, int, int]]]:
         if size < usual:
             return plain_jpeg(bytes(head[:size]))
         # One program often writes a whole dataset: all but the size is what it was in the file before.
-        if head[:size_at] == above and head[behind:usual] == below:
+        if head.startswith(above) and head.startswith(below, behind):
             height, width = _SIZE(head, size_at)
             return (3, width, height) if height and width else _NOTHING
         if seen := _usual_jpeg(head):
-            above, below = head[:size_at], head[behind:usual]
+            above, below = bytes(head[:size_at]), bytes(head[behind:usual])
             return seen
         return plain_jpeg(bytes(head[:size]))
 
