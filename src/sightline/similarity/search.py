@@ -23,7 +23,7 @@ ROWS = 1024
 REFINED = 20
 """Candidates of one picture laid over it coarsely with an affine map; those that are most alike and agree best."""
 
-PROMISING = 0.5
+PROMISING = 0.55
 """Coarse agreement from which a pair is laid over each other finely."""
 
 FINELY = 4
