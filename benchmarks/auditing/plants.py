@@ -63,13 +63,14 @@ def watermark(image: Image.Image) -> Image.Image:
     return edited
 
 
-SCENE = frozenset({"brightness", "colour", "border", "corners", "edges", "centre", "sharpness", "compression"})
+SCENE = frozenset({"brightness", "colour", "border", "corners", "edges", "centre"})
 
 PLANTS = (
     Plant(name="nothing", share=0.0, factors=frozenset()),
     Plant(name="tint (snow) on 30 %", share=0.3, factors=SCENE, mark=snow),
     Plant(name="tint (warm) on 30 %", share=0.3, factors=SCENE, mark=warm),
-    Plant(name="watermark on 20 %", share=0.2, factors=frozenset({"corners", "edges", "border", "pattern"}), mark=watermark),
+    Plant(name="watermark on 20 %", share=0.2, mark=watermark,
+          factors=frozenset({"corners", "edges", "border", "pattern"})),
     Plant(name="JPEG quality on 5 %", share=0.05, factors=frozenset({"encoding", "compression"}), quality=85),
     Plant(name="another camera in EXIF on 30 %", share=0.3, factors=frozenset({"camera"}), camera="Acme 2"),
 )

@@ -33,6 +33,9 @@ MANY = 3
 FAINT = 0.1
 """Excess purity of another class's region from which on a factor does not speak of one class alone."""
 
+PURE = 0.9
+"""Excess purity that a mark on one class has where classes look different: that MNIST's "1" is dark reaches 0.80."""
+
 MOST = 40
 """Findings in all; the strongest are kept."""
 
@@ -132,7 +135,8 @@ def _is_content(shortcut: Shortcut, found: Sequence[Shortcut], num_classes: int)
         return True
     others = [s.region.excess for s in found
               if s.factor.name == shortcut.factor.name and s.region.label != shortcut.region.label]  # fmt: skip
-    return len(marked) >= max(MANY, num_classes / 4) and max(others, default=0.0) >= FAINT
+    is_alone = shortcut.region.excess >= PURE and max(others, default=0.0) < FAINT
+    return len(marked) >= max(MANY, num_classes / 4) and not is_alone
 
 
 def _independent(evidence: Evidence) -> tuple[Array, Array]:
