@@ -95,27 +95,39 @@ def _best_shift(templates: Array, whole: Array, found: Array) -> Coarse:
     return Coarse(agreement=agreement.reshape(n, -1)[np.arange(n), best], shift=shift)
 
 
-def fine(pictures: Pictures, query: Array, found: Array, warps: Array) -> Array:
+def fine(pictures: Pictures, query: Array, found: Array, warps: Array, starts: Array) -> Array:
     """Agreements float32 [n, len(AGREEMENTS)] of pictures of rows `query` laid over those of `found` as well as can be.
 
-    `warps` float32 [n, 2, 3] are maps of the small pictures to begin with. Where no plausible map is found, all are -1.
+    `warps` float32 [n, 2, 3] are maps of the small pictures to begin with. A caption or a bar that only one of two
+    photographs has draws the map away, so that `starts`, the maps that were not refined, are tried as well: that under
+    which the typical cell agrees better counts. Where no plausible map is found, all are -1.
     """
     if not len(query):
         return np.empty((0, len(AGREEMENTS)), np.float32)
     rows, place = np.unique(np.concatenate([query, found]), return_inverse=True)
     of_query, of_found = place[: len(query)], place[len(query) :]
-    luminance, side = pictures.luminance[rows].astype(np.float32), pictures.side
-    warps = rescaled(warps, SMALL, side)
+    side = pictures.side
+    luminance, chroma = (p[rows].astype(np.float32) for p in (pictures.luminance, pictures.chroma))
     even = contrast_normalised(luminance, reach=0.1 if side == SMALL else 0.06)
-    warps, _ = refined(even, of_query, of_found, warps, ITERATIONS)
+    better, _ = refined(even, of_query, of_found, rescaled(warps, SMALL, side), ITERATIONS)
+    agreements = _agreeing(luminance, chroma, of_query, of_found, better)
+    if side != SMALL:  # in small pictures a cell has too few pixels to choose by
+        plain = _agreeing(luminance, chroma, of_query, of_found, rescaled(starts, SMALL, side))
+        typical = AGREEMENTS.index("typical")
+        is_plain = plain[:, typical] > agreements[:, typical]
+        agreements[is_plain] = plain[is_plain]
+    return agreements
+
+
+def _agreeing(luminance: Array, chroma: Array, of_query: Array, of_found: Array, warps: Array) -> Array:
+    """Agreements of pictures laid over others with these maps."""
+    side = luminance.shape[1]
     shape = _shape_of(warps)
     scale = shape[:, 0]
-    under, over = luminance[of_found], luminance[of_query]
     blur = 0.5 * np.sqrt(np.maximum(np.maximum(scale, 1 / scale) ** 2 - 1, 0))
-    over = _blurred(over, np.where(scale > 1, blur, 0))
-    under = _blurred(under, np.where(scale < 1, blur, 0))
-    laid, known = laid_over(over, np.arange(len(query)), warps)
-    chroma = pictures.chroma[rows].astype(np.float32)
+    over = _blurred(luminance[of_query], np.where(scale > 1, blur, 0))
+    under = _blurred(luminance[of_found], np.where(scale < 1, blur, 0))
+    laid, known = laid_over(over, np.arange(len(over)), warps)
     colours = [laid_over(chroma[:, c], of_query, rescaled(warps, side, CHROMA))[0] for c in range(2)]
     agreements = _agreements(laid, under, known, np.stack(colours, 1), chroma[of_found])
     magnified, uneven, turned = np.abs(np.log(scale)), np.log(shape[:, 1]), np.abs(shape[:, 2])

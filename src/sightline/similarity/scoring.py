@@ -38,7 +38,7 @@ PHOTOGRAPHS: Mapping[str, float] = MappingProxyType(
     {"likeness": 7.72, "structure": 5.69, "typical": 4.06, "structure × magnified": -6.43, "structure × uneven": -9.93,
      "usual": -21.88, "constant": -2.20}
 )  # fmt: skip
-"""Weights for larger thumbnails. Of pairs of different originals among 500 and 8 edits of each, the best stays 2.1 below
+"""Weights for larger thumbnails. Of pairs of different originals among 500 and 8 edits of each the best stays 2 below
 the score of .5. `typical` is for captions and bars: it stays high where a quarter of a picture differs.
 """
 

@@ -89,13 +89,14 @@ def look(pictures: Pictures, finder: Finder, aligner: CoarseAligner, block: Arra
     coarse = aligner.align(pictures, found.query, found.found, found.view)
     kept = _highest(found.query, coarse.agreement + 0.5 * found.likeness, REFINED)
     query, other = found.query[kept], found.found[kept]
-    warps, agreement = aligner.refine(pictures, query, other, started(found.view[kept], coarse.shift[kept]))
+    starts = started(found.view[kept], coarse.shift[kept])
+    warps, agreement = aligner.refine(pictures, query, other, starts)
     start, stop = (np.searchsorted(query, block, side=side) for side in ("left", "right"))
     order = np.lexsort((-agreement, query))
     usual = agreement[order][np.minimum((start + stop) // 2, len(order) - 1)]
     best = _highest(query, agreement, FINELY)
     best = best[agreement[best] >= PROMISING]
-    agreements = fine(pictures, query[best], other[best], warps[best])
+    agreements = fine(pictures, query[best], other[best], warps[best], starts[best])
     likeness = found.likeness[kept][best]
     return Seen(query=query[best], found=other[best], rows=block, usual=np.where(stop > start, usual, 0),
                 evidence=np.concatenate([np.stack([likeness, agreement[best]], 1), agreements], 1))  # fmt: skip
