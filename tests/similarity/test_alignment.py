@@ -27,7 +27,8 @@ def even(seed: int) -> np.ndarray:
 def test_a_small_move_is_found_again(seed: int, dx: float, dy: float, scale: float, turn: float) -> None:
     linear = scale * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
     centre = np.full(2, (SIDE - 1) / 2)
-    warp = np.concatenate([linear, (centre + np.array([dx, dy]) - linear @ centre)[:, None]], 1)[None].astype(np.float32)
+    offset = centre + np.array([dx, dy]) - linear @ centre
+    warp = np.concatenate([linear, offset[:, None]], 1)[None].astype(np.float32)
     picture = even(seed)
     moved = laid_over(picture, np.array([0]), warp)[0]
     found, agreement = refined(np.concatenate([picture, moved]), np.array([0]), np.array([1]), IDENTITY, 15)

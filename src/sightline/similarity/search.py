@@ -35,8 +35,8 @@ def near_pairs(thumbnails: Thumbnails) -> NearPairs:
 
     Every picture is looked up in all others, mirrored and in parts, so that a copy is found from the larger of the
     two. Pictures without anything to recognise are in no pair; equal thumbnails have the score 1. The result is a
-    function of the thumbnails alone, whatever the number of threads. Memory grows by about 5 kB a row, of which
-    thumbnails of 64 pixels lie in a temporary file where they are many.
+    function of the thumbnails alone, whatever the number of threads. Memory grows by about 2 kB a row; the
+    luminance of large thumbnails lies in a temporary file where they are many.
     """
     faiss()  # says that it is missing before the pictures are read
     pictures = Pictures.of(thumbnails)
