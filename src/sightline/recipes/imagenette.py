@@ -13,8 +13,7 @@ def fast() -> Recipe:
 
     Command: sightline run IMAGENETTE_FOLDER study --recipe imagenette.fast.
     Measured on two cores (Zen 5 with AVX-512, torch 2.15), 3,600 training images of 224 px: test top-1
-    85.3, 85.2 and 85.6 % for seeds 0, 1 and 2 in one look, val 84.2, 87.0 and 87.5 %; training 4 min 29 s.
-    Since then its colour jitter clips after each step and takes the steps in random order, as torchvision's does; the
-    figures have not been taken again.
+    86.0, 86.4 and 85.7 % for seeds 0, 1 and 2 in one look, val 85.8, 85.0 and 87.0 %; training 4 min 29 s, timed with
+    a colour jitter whose steps had one order.
     """
     return replace(photo.scratch(128, 30), name="imagenette.fast")
