@@ -21,8 +21,8 @@ def to_huggingface(samples: SampleTable) -> Any:
 
     Columns: `image` (the bytes as they are stored; arrays, frames and crops as PNG of the same pixels), `label` (a
     `ClassLabel` whose names are the native ids; null = unlabelled) and `key`. An image that cannot be read is null,
-    a sample that a review dropped is left out. Written one by one into the library's cache on disk, never all in memory.
-    Raises MissingExtraError.
+    a sample that a review dropped is left out. Written one by one into the library's cache on disk, never all in
+    memory. Raises MissingExtraError.
     """
     try:
         import datasets

@@ -14,7 +14,6 @@ from PIL import Image
 from sightline.errors import DataError
 from sightline.images import Pixels, decode
 from sightline.images.upright import oriented
-from sightline.preprocessing import reference
 
 Array = npt.NDArray[Any]
 

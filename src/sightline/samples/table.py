@@ -103,7 +103,7 @@ class SampleTable:
 
     @cached_property
     def digest(self) -> str:
-        """sha256 over identity, order, labels, groups, classes and what is dropped, hex. The first full read keeps it."""
+        """sha256 over identity, order, labels, groups, classes and what is dropped, hex; the full read keeps it."""
         further = [name for name in FURTHER if self.table[name].null_count < len(self)]
         identity = digest_of_rows(self.table.select([*IDENTITY, *further]))
         return self.digest_of_identity(identity, self.ids[self.is_dropped])
