@@ -13,8 +13,8 @@ from sightline.errors import DecodeError, SightlineError
 
 ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, LookupError, ValueError,
               ArithmeticError, RuntimeError, OSError)  # fmt: skip
-"""What zipfile raises for damaged archives: NotImplementedError for an unknown version, OSError for an impossible place,
-UnicodeDecodeError for a name in no encoding, …"""
+"""What zipfile raises for damaged archives: NotImplementedError for a version, OSError for a place, UnicodeDecodeError
+for a name, …"""
 
 
 @contextmanager
