@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from sightline.errors import DataError, RecipeError
 from sightline.randomness import U64, Draws
@@ -17,6 +18,8 @@ ORDER = -1
 """The random stream of the order; the transforms' streams are 0 and above."""
 BLOCK = 1 << 15
 """Samples whose numbers are drawn at a time; a core's second-level cache holds them."""
+SHARES = 8
+"""Shares of equal width that the numbers are sorted in, a power of two."""
 
 
 def shuffled(hashes: U64, seed: int, epoch: int) -> Positions:
@@ -25,17 +28,29 @@ def shuffled(hashes: U64, seed: int, epoch: int) -> Positions:
     Each sample is placed by its own random number, so the order does not depend on how the table is sorted, and
     leaving a sample out moves no other.
     """
-    # Number and position share the 63 bits of one integer, because numpy sorts integers in place, and much faster than
-    # it finds the order of numbers: 1.28 million in 35 ms of CPU time without a second array. Equal numbers stand in
-    # the table's order; among so many one pair in five epochs shares its 42 bits.
-    low = np.uint64((1 << len(hashes).bit_length()) - 1)
-    keys = np.arange(len(hashes), dtype=np.uint64)
-    for start in range(0, len(keys), BLOCK):
-        part = slice(start, start + BLOCK)
-        keys[part] |= Draws(seed, epoch, hashes[part]).bits(ORDER) >> np.uint64(1) & ~low
-    keys.sort()
-    keys &= low
-    return keys.view(np.int64)
+    # torch finds the order of integers by their digits, all cores together: 1.28 million in 27 ms on two cores, where
+    # numpy's sort takes 70. Meanwhile it needs five times its input, hence the shares. Equal numbers stand in the
+    # table's order; of 42 bits each one pair in five epochs is equal.
+    num_bits = 63 - len(hashes).bit_length()
+    kind = np.uint32 if len(hashes) < 1 << 32 else np.int64
+    numbers: list[list[U64]] = [[np.zeros(0, np.uint64)] for _ in range(SHARES)]
+    rows: list[list[npt.NDArray[Any]]] = [[np.zeros(0, kind)] for _ in range(SHARES)]
+    for start in range(0, len(hashes), BLOCK):
+        drawn = Draws(seed, epoch, hashes[start : start + BLOCK]).bits(ORDER) >> np.uint64(64 - num_bits)
+        share = (drawn >> np.uint64(num_bits - SHARES.bit_length() + 1)).astype(np.uint8)
+        for i in range(SHARES):
+            at = np.flatnonzero(share == i)
+            numbers[i].append(drawn[at])
+            rows[i].append((at + start).astype(kind))
+    order = np.empty(len(hashes), np.int64)
+    begin = 0
+    for i in range(SHARES):
+        mine, drawn = np.concatenate(rows[i]), np.concatenate(numbers[i])
+        rows[i], numbers[i] = [], []
+        places = torch.sort(torch.from_numpy(drawn.view(np.int64)), stable=True).indices.numpy()
+        order[begin : begin + len(mine)] = mine[places]
+        begin += len(mine)
+    return order
 
 
 @dataclass(frozen=True)
