@@ -45,6 +45,8 @@ class Check:
     name: str
     looks_for: str
     run: Callable[[Evidence], list[Finding]]
+    applies: Callable[[Evidence], bool] = lambda _: True
+    """Whether there is what it looks into; if not, it runs only when it is asked for by name."""
 
 
 CHECKS: tuple[Check, ...] = (
@@ -57,14 +59,16 @@ CHECKS: tuple[Check, ...] = (
     Check("groups-across-splits", "groups with members in two splits", groups_across_splits),
     Check("augmented-copies", "files made from one another, on both sides of a split", augmented_copies),
     Check("time-order", "training samples from after the test begins", time_order),
-    Check("normalization", "mean and std taken from val or test as well", normalization_statistics),
+    Check("normalization", "mean and std taken from val or test as well", normalization_statistics,
+          lambda evidence: bool(evidence.contracts)),
     Check("factor-drift", "another size, encoding, camera or scene in val or test than in train", factor_drift),
     Check("file-order", "classes that lie or were numbered one after the other", file_order),
     Check("shortcuts", "factors of acquisition or scene that give a class away", shortcuts),
     Check("label-errors", "labels that are likely wrong, ranked for review", label_errors),
     Check("optimism", "what random folds would have promised beyond folds of whole groups and copies", optimism),
-    Check("shortcut-effect", "what a trained model makes of images with such a factor edited out", shortcut_effect),
-)
+    Check("shortcut-effect", "what a trained model makes of images with such a factor edited out", shortcut_effect,
+          lambda evidence: evidence.trial is not None),
+)  # fmt: skip
 
 
 def audit(
@@ -73,7 +77,7 @@ def audit(
     predictions: Predictions | None = None, contracts: Mapping[str, Preprocessing] | None = None,
     trial: Trial | None = None,
 ) -> Findings:  # fmt: skip
-    """Findings of all checks, or of the named ones, over the given splits (None: the source's official ones).
+    """Findings of the checks that apply, or of the named ones, over the given splits (None: the official ones).
 
     Triggers the first full read of the images. `inspection` is a look at these samples that there was already, or what
     gives it; `embeddings` are features of one's own, float32 [n, d] in table order; `predictions` those of a run for
@@ -95,7 +99,7 @@ def audit(
     evidence = Evidence(samples.hashed(), splits, inspection, embeddings, predictions, contracts or {}, trial)
     if samples.is_dropped.any():  # what a review dropped is in no split, and no longer anybody's trouble
         evidence = evidence.take(~samples.is_dropped)
-    chosen = [check for check in CHECKS if checks is None or check.name in checks]
+    chosen = [c for c in CHECKS if (c.applies(evidence) if checks is None else c.name in checks)]
     about = {"samples": samples.digest, "splits": splits.digest if splits is not None else None}
     return Findings.of([(check.name, _run(check, evidence, is_asked=checks is not None)) for check in chosen], about)
 
