@@ -8,14 +8,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sightline.loading.threads import finished, single_threaded_pool
+from sightline.loading.threads import Pool, finished, single_threaded_pool
 
 
 @dataclass
@@ -27,11 +26,12 @@ class Parts:
 
 @pytest.fixture
 def pool() -> Any:
-    with ThreadPoolExecutor(3) as pool:
-        yield pool
+    pool = Pool(3)
+    yield pool
+    pool.shutdown()
 
 
-def test_results_come_in_order_whatever_takes_long(pool: ThreadPoolExecutor) -> None:
+def test_results_come_in_order_whatever_takes_long(pool: Pool) -> None:
     def slow(i: int) -> int:
         time.sleep(0.02 * (i % 3 == 0))
         return i
@@ -42,7 +42,7 @@ def test_results_come_in_order_whatever_takes_long(pool: ThreadPoolExecutor) -> 
     assert list(finished(jobs, None, 2)) == wanted
 
 
-def test_no_more_is_under_way_than_asked(pool: ThreadPoolExecutor) -> None:
+def test_no_more_is_under_way_than_asked(pool: Pool) -> None:
     begun: list[int] = []
     stream = finished((Parts([lambda i=i: begun.append(i)]) for i in range(50)), pool, 2)
     for taken in range(1, 6):
@@ -52,7 +52,7 @@ def test_no_more_is_under_way_than_asked(pool: ThreadPoolExecutor) -> None:
     stream.close()
 
 
-def test_a_failure_cancels_what_has_not_begun_and_reaches_the_caller(pool: ThreadPoolExecutor) -> None:
+def test_a_failure_cancels_what_has_not_begun_and_reaches_the_caller(pool: Pool) -> None:
     begun: list[int] = []
 
     def work(i: int) -> None:
@@ -68,7 +68,7 @@ def test_a_failure_cancels_what_has_not_begun_and_reaches_the_caller(pool: Threa
     assert len(begun) == count < 20
 
 
-def test_leaving_a_loop_waits_for_what_runs(pool: ThreadPoolExecutor) -> None:
+def test_leaving_a_loop_waits_for_what_runs(pool: Pool) -> None:
     running = threading.Semaphore(0)
     ended: list[int] = []
 
@@ -125,6 +125,9 @@ def test_a_process_ends_on_ctrl_c_and_on_an_exception(photo_folder: Path, inside
         assert process.stdout.readline() == "batch\n"
         if inside == "pass":
             process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=60)
+        try:
+            _, said = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert process.returncode not in (0, None)
     assert error in said
