@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import subprocess
 import sys
@@ -123,14 +124,15 @@ def test_a_process_ends_on_ctrl_c_and_on_an_exception(photo_folder: Path, inside
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "batch\n"
-        if inside == "pass":
-            process.send_signal(signal.SIGINT)
         try:
-            _, said = process.communicate(timeout=30)
-        except subprocess.TimeoutExpired:
-            if inside == "pass":  # seen in one of ten runs on a busy machine; not yet understood
-                pytest.xfail("the process did not end after Ctrl-C")
-            raise
+            # An interrupt that falls into a callback of a weak reference is reported there and lost, in any Python
+            # program: a person presses the keys again.
+            for _ in range(30 if inside == "pass" else 0):
+                process.send_signal(signal.SIGINT)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(1)
+                    break
+            _, said = process.communicate(timeout=60)
         finally:
             process.kill()
     assert process.returncode not in (0, None)
