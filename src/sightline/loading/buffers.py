@@ -24,7 +24,8 @@ class Buffers:
         self._capacity, self._keep, self._empty = capacity, keep, empty
         self._free: list[Array] = []
         self._row: tuple[int, ...] = ()
-        self._lock = threading.Lock()
+        # Reentrant: making an array may collect garbage, and with it a batch that comes back here.
+        self._lock = threading.RLock()
 
     def take(self, num_rows: int, row: tuple[int, ...]) -> Array:
         """An uninitialized array of `num_rows` × `row`; its memory returns here when nothing refers to it any more."""
