@@ -13,6 +13,7 @@ import pytest
 
 import sightline as sl
 from sightline import artifacts, cli
+from sightline.audits import Findings
 from sightline.errors import DataError, LedgerError, RecipeError, SplitError
 from sightline.ledger import Ledger
 from sightline.pipeline import Outcome, chain, models, verb
@@ -58,6 +59,20 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, l
 def study(finished: tuple[Path, list[str], Outcome], tmp_path: Path) -> Path:
     """A copy of the finished study, to change."""
     return Path(shutil.copytree(finished[0], tmp_path / "study"))
+
+
+def test_of_many_images_run_leaves_the_long_checks_and_says_so(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    findings = Findings.read(study / "findings.parquet")
+    assert {"near-duplicates", "label-errors", "optimism"} <= {*findings.checks}
+    monkeypatch.setattr(chain, "MANY", 449)
+    (study / "findings.parquet").unlink()
+    told = chain._audit(study)
+    assert told.summary.endswith(f"left for `sightline audit {study}`: near-duplicates, label-errors, optimism")
+    ran = Findings.read(study / "findings.parquet").checks
+    assert ran == tuple(c for c in findings.checks if c not in {"near-duplicates", "label-errors", "optimism"})
+    verb("audit")(study)
+    chain._audit(study)
+    assert {*Findings.read(study / "findings.parquet").checks} == {*findings.checks}, "what was found before is kept"
 
 
 def test_run_tells_a_line_for_each_stage(finished: tuple[Path, list[str], Outcome]) -> None:

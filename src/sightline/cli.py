@@ -114,6 +114,7 @@ VERBS: tuple[Verb, ...] = (
          "sightline split study --by group --val 0.1"),
     Verb("audit", "look for what makes numbers lie",
          (STUDY, _option("--checks", type=_names, metavar="A,B", help="run these checks alone"),
+          _option("--without", type=_names, default=(), metavar="A,B", help="leave these checks out"),
           _option("--model", metavar="MODEL", help="try a run or checkpoint on val images with shortcuts edited out"),
           _option("--against", nargs="+", default=(), metavar="STUDY2",
                   help="score that model on other sources of the same classes too"),

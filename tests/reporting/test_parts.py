@@ -99,6 +99,7 @@ def test_a_check_that_finds_much_is_cut_and_says_so(made: Made, assigned: Names)
     assert (second["name"], len(second["pictures"]), second["more_pictures"]) == ("Pairs", MAX_PAIRS, 40 - MAX_PAIRS)
     assert described["counts"] == {"error": 0, "warning": 50, "info": 40}
     assert (described["quiet"], described["is_of_other_splits"]) == ("silent", True)
+    assert "near duplicates" in described["unasked"]
 
 
 def test_the_checklist_counts_and_gives_units(made: Made) -> None:

@@ -47,11 +47,14 @@ class Check:
     run: Callable[[Evidence], list[Finding]]
     applies: Callable[[Evidence], bool] = lambda _: True
     """Whether there is what it looks into; if not, it runs only when it is asked for by name."""
+    is_long: bool = False
+    """Whether it takes minutes for tens of thousands of images."""
 
 
 CHECKS: tuple[Check, ...] = (
     Check("exact-duplicates", "images with equal pixels, across splits or under different labels", exact_duplicates),
-    Check("near-duplicates", "one photograph twice: cropped, shifted, mirrored, recoloured, …", near_duplicates),
+    Check("near-duplicates", "one photograph twice: cropped, shifted, mirrored, recoloured, …", near_duplicates,
+          is_long=True),
     Check("class-balance", "classes of very different size, and splits with other class shares", class_balance),
     Check("class-counts", "classes that are empty, absent from a split, or very small", class_counts),
     Check("unreadable", "files that cannot be decoded completely", unreadable),
@@ -64,8 +67,9 @@ CHECKS: tuple[Check, ...] = (
     Check("factor-drift", "another size, encoding, camera or scene in val or test than in train", factor_drift),
     Check("file-order", "classes that lie or were numbered one after the other", file_order),
     Check("shortcuts", "factors of acquisition or scene that give a class away", shortcuts),
-    Check("label-errors", "labels that are likely wrong, ranked for review", label_errors),
-    Check("optimism", "what random folds would have promised beyond folds of whole groups and copies", optimism),
+    Check("label-errors", "labels that are likely wrong, ranked for review", label_errors, is_long=True),
+    Check("optimism", "what random folds would have promised beyond folds of whole groups and copies", optimism,
+          is_long=True),
     Check("shortcut-effect", "what a trained model makes of images with such a factor edited out", shortcut_effect,
           lambda evidence: evidence.trial is not None),
 )  # fmt: skip
@@ -73,20 +77,21 @@ CHECKS: tuple[Check, ...] = (
 
 def audit(
     samples: SampleTable, splits: Splits | None = None, *, checks: Sequence[str] | None = None,
-    inspection: Inspection | Callable[[], Inspection] | None = None, embeddings: Array | None = None,
-    predictions: Predictions | None = None, contracts: Mapping[str, Preprocessing] | None = None,
-    trial: Trial | None = None,
+    without: Sequence[str] = (), inspection: Inspection | Callable[[], Inspection] | None = None,
+    embeddings: Array | None = None, predictions: Predictions | None = None,
+    contracts: Mapping[str, Preprocessing] | None = None, trial: Trial | None = None,
 ) -> Findings:  # fmt: skip
     """Findings of the checks that apply, or of the named ones, over the given splits (None: the official ones).
 
-    Triggers the first full read of the images. `inspection` is a look at these samples that there was already, or what
-    gives it; `embeddings` are features of one's own, float32 [n, d] in table order; `predictions` those of a run for
-    samples it was not fitted to; `contracts` are preprocessing whose normalization is looked into, by what to call it;
-    `trial` is a model that answers edited images. A check whose extra is not installed says so in a finding, and is
-    refused by name with MissingExtraError. Raises DataError for an unknown check, or splits of other samples.
+    Triggers the first full read of the images. `without` names checks to leave out. `inspection` is a look at these
+    samples that there was already, or what gives it; `embeddings` are features of one's own, float32 [n, d] in table
+    order; `predictions` those of a run for samples it was not fitted to; `contracts` are preprocessing whose
+    normalization is looked into, by what to call it; `trial` is a model that answers edited images. A check whose extra
+    is not installed says so in a finding, and is refused by name with MissingExtraError. Raises DataError for an
+    unknown check, or splits of other samples.
     """
     known = {check.name: check for check in CHECKS}
-    for name in checks if checks is not None else ():
+    for name in (*(checks or ()), *without):
         if name not in known:
             raise DataError(f"There is no check {name!r}.{did_you_mean(name, known)}")
     if splits is not None and splits.samples_digest != samples.digest:
@@ -99,7 +104,8 @@ def audit(
     evidence = Evidence(samples.hashed(), splits, inspection, embeddings, predictions, contracts or {}, trial)
     if samples.is_dropped.any():  # what a review dropped is in no split, and no longer anybody's trouble
         evidence = evidence.take(~samples.is_dropped)
-    chosen = [c for c in CHECKS if (c.applies(evidence) if checks is None else c.name in checks)]
+    asked = [c for c in CHECKS if (c.applies(evidence) if checks is None else c.name in checks)]
+    chosen = [c for c in asked if c.name not in without]
     about = {"samples": samples.digest, "splits": splits.digest if splits is not None else None}
     return Findings.of([(check.name, _run(check, evidence, is_asked=checks is not None)) for check in chosen], about)
 

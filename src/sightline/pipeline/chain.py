@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from sightline import indexing
+from sightline import audits, indexing
 from sightline.digests import digest_of_rows
 from sightline.errors import RecipeError
 from sightline.images import resolve_root
@@ -22,6 +22,10 @@ from sightline.pipeline.results import Results, checkpoint_of
 from sightline.samples import SampleTable
 from sightline.splits import Request, Splits
 from sightline.study import Study
+
+MANY = 10_000
+"""Images beyond which `run` leaves the long checks to `audit`: near copies, features and labels of CIFAR-10 take ten
+minutes of a processor, a training of MNIST two."""
 
 
 def run(source: str, study: str | Path, *, limit: float | None = None, classes: Sequence[str] | None = None,
@@ -50,7 +54,7 @@ def run(source: str, study: str | Path, *, limit: float | None = None, classes: 
 
     stage(lambda: _index(source, home, reading))
     stage(lambda: _split(home, asked))
-    stage(lambda: data.audit(home))
+    stage(lambda: _audit(home))
     _require_look(home, note)
     checked = stage(lambda: models.check(home, **fitting))
     if not checked.is_good:
@@ -104,6 +108,16 @@ def _split(home: Path, wish: dict[str, Any]) -> Outcome:
         if old.samples_digest == study.read_samples().digest:
             return splitting.split_outcome(study, old, is_kept=True)
     return splitting.split(home, **wish)
+
+
+def _audit(home: Path) -> Outcome:
+    """Of many images the quick checks alone: the long ones may take longer than the training."""
+    is_large = len(Study.open(home).read_samples()) > MANY
+    long = tuple(c.name for c in audits.CHECKS if c.is_long) if is_large else ()
+    audited = data.audit(home, without=long)
+    if not long:
+        return audited
+    return replace(audited, summary=f"{audited.summary} · left for `sightline audit {home}`: {', '.join(long)}")
 
 
 def _is_measurable(home: Path) -> bool:

@@ -20,10 +20,10 @@ from sightline.splits import Splits, verify
 from sightline.study import Study
 
 
-def audit(study: str | Path, *, checks: Sequence[str] | None = None, model: str | None = None,
-          against: Sequence[str] = (), preprocessing: Sequence[str] = (), embeddings: str | None = None,
-          predictions: Sequence[str] = (), device: str = "auto") -> Outcome:  # fmt: skip
-    """Look for what makes numbers lie; running some checks again replaces only their rows."""
+def audit(study: str | Path, *, checks: Sequence[str] | None = None, without: Sequence[str] = (),
+          model: str | None = None, against: Sequence[str] = (), preprocessing: Sequence[str] = (),
+          embeddings: str | None = None, predictions: Sequence[str] = (), device: str = "auto") -> Outcome:  # fmt: skip
+    """Look for what makes numbers lie; running some checks again, or not all, replaces only their rows."""
     home = Study.open(study)
     samples = read_hashed(home)
     splits = read_splits(home, samples) if home.splits_path.exists() else None
@@ -34,16 +34,26 @@ def audit(study: str | Path, *, checks: Sequence[str] | None = None, model: str 
     contracts = contracts_in(preprocessing)
     if trial is not None:
         contracts[trial.name] = trial.classifier.preprocessing
-    new = audits.audit(samples, splits, checks=checks, inspection=partial(read_inspection, home, samples),
-                       embeddings=None if features is None else features.values, predictions=predicted,
-                       contracts=contracts, trial=trial)  # fmt: skip
-    findings = Findings.read(home.findings_path).merge(new) if checks and home.findings_path.exists() else new
+    new = audits.audit(samples, splits, checks=checks, without=without,
+                       inspection=partial(read_inspection, home, samples), predictions=predicted,
+                       embeddings=None if features is None else features.values, contracts=contracts,
+                       trial=trial)  # fmt: skip
+    findings = _joined(home, new, is_asked=checks is not None) if checks or without else new
     findings.write(home.findings_path)
     home.record_artifact("findings", findings.digest)
     levels = findings.table["level"].to_pylist()
     facts = {"findings": len(levels), "levels": {level: levels.count(level) for level in LEVELS}}
     return Outcome(verb="audit", summary=summary_of(findings), facts=facts, wrote=home.findings_path,
                    digest=findings.digest)  # fmt: skip
+
+
+def _joined(home: Study, new: Findings, *, is_asked: bool) -> Findings:
+    """The study's findings with those of some checks replaced; all of other samples or splits are given up, unless
+    checks were asked for by name, which is refused then."""
+    if not home.findings_path.exists():
+        return new
+    old = Findings.read(home.findings_path)
+    return old.merge(new) if is_asked or dict(old.about) == dict(new.about) else new
 
 
 def summary_of(findings: Findings) -> str:

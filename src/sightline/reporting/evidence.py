@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sightline.audits import LEVELS, Findings
+from sightline.audits import CHECKS, LEVELS, Findings
 from sightline.checklist import Checklist
 from sightline.ledger import Ledger, Look
 from sightline.metrics import Score
@@ -74,8 +74,10 @@ def describe_findings(findings: Findings, splits: Splits, witness: Witness) -> d
     counts = {level: sum(r["level"] == level for r in rows) for level in LEVELS}
     shown = [_check(name, found, witness) for name, found in checks.items()]
     quiet = [name.replace("-", " ") for name in findings.checks if name not in checks]
+    unasked = [check.name.replace("-", " ") for check in CHECKS if check.name not in findings.checks]
     is_of_other_splits = findings.about.get("splits", splits.digest) not in {splits.digest, None}
-    return {"counts": counts, "checks": shown, "quiet": listed(quiet), "is_of_other_splits": is_of_other_splits}
+    return {"counts": counts, "checks": shown, "quiet": listed(quiet), "unasked": listed(unasked),
+            "is_of_other_splits": is_of_other_splits}
 
 
 def _check(name: str, rows: list[dict[str, Any]], witness: Witness) -> dict[str, Any]:
