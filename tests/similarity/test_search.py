@@ -50,9 +50,9 @@ def test_edits_are_found_and_nothing_else(found: NearPairs) -> None:
 
 def test_threads_change_nothing(table: Shown, found: NearPairs, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sightline.similarity.search.ROWS", 16)
-    monkeypatch.setattr("sightline.similarity.threads.os.cpu_count", lambda: 5)
+    monkeypatch.setattr("os.cpu_count", lambda: 5)
     again = near_pairs(table)
-    monkeypatch.setattr("sightline.similarity.threads.os.cpu_count", lambda: 1)
+    monkeypatch.setattr("os.cpu_count", lambda: 1)
     once = near_pairs(table)
     for name in ("first", "second", "score"):
         np.testing.assert_array_equal(getattr(again, name), getattr(once, name))

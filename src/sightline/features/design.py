@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from sightline.errors import DataError
-from sightline.features.threads import in_parallel
+from sightline.parallel import in_order
 
 Array = np.ndarray[Any, Any]
 
@@ -90,7 +90,7 @@ class Design:
                 i, j = tiles[tile]
                 out[i : i + _TILE, j : j + _TILE] += block[:, i : i + _TILE].T @ block[:, j : j + _TILE]
 
-            in_parallel(add, range(len(tiles)))
+            list(in_order(add, range(len(tiles))))
         for i, j in tiles:
             if i != j:
                 out[j : j + _TILE, i : i + _TILE] = out[i : i + _TILE, j : j + _TILE].T

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from sightline.features.design import BLOCK, Design
-from sightline.features.threads import one_thread
+from sightline.parallel import one_thread
 from sightline.randomness import normals
 
 Array = np.ndarray[Any, Any]

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from sightline.errors import DataError
-from sightline.features.threads import in_parallel
+from sightline.parallel import in_order
+from sightline.progress import track
 from sightline.randomness import Draws
 
 Array = np.ndarray[Any, Any]
@@ -145,7 +146,9 @@ def random_patch_features(thumbnails: Thumbnails, is_usable: Array, *, num_filte
             block = images[i : i + _BLOCK]
             out[begin + i : begin + i + len(block)] = _by_mirroring(filters.responses(block), _colours(block))
 
-    in_parallel(fill, range(0, n, _READ), "features")
+    blocks = range(0, n, _READ)
+    for _ in track(in_order(fill, blocks), "features", len(blocks)):
+        pass
     out[~np.asarray(is_usable, bool)] = 0
     return out
 

@@ -17,7 +17,7 @@ import numpy as np
 from sightline.errors import DataError
 from sightline.features.chances import Blend, blend
 from sightline.features.design import BLOCK, Design
-from sightline.features.threads import in_parallel, one_thread
+from sightline.parallel import in_order, one_thread
 from sightline.randomness import Draws
 
 Array = np.ndarray[Any, Any]
@@ -78,7 +78,7 @@ class Ridge:
 
         if len(work):
             _ = self._inverse  # made once, before the threads want it
-            in_parallel(answer, range(len(work)))
+            list(in_order(answer, range(len(work))))
         return out if which is None else np.asarray(out[chosen])
 
     def _coefficients(self, labels: Array, num_classes: int) -> Array:
