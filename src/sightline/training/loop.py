@@ -12,7 +12,6 @@ import math
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,47 +19,23 @@ import torch
 from torch import nn
 
 from sightline import checkpoint, distributed, models
-from sightline.checkpoint import Checkpoint
-from sightline.digests import short
-from sightline.errors import ContractError, DataError, RecipeError
+from sightline.errors import RecipeError
 from sightline.optimization import Step, set_lr, train_step
 from sightline.process import prepared
 from sightline.progress import progress, say
 from sightline.recipes import Recipe
-from sightline.runs import Run, digest_of_run
+from sightline.runs import Run
 from sightline.samples import SampleTable
 from sightline.splits import Splits
 from sightline.training.interruption import Interruption
-from sightline.training.preparation import Job, environment, prepare
+from sightline.training.preparation import Job, prepare
+from sightline.training.resuming import Position, opened, write_best, write_last
 from sightline.training.validation import Validation, validate
 
 SAVE_EVERY_S = 300.0
 """Seconds between checkpoints inside an epoch; another is written after each epoch and on SIGINT or SIGTERM."""
 CHECK_EVERY = 20
 """Updates between looks at the loss: each makes an accelerator wait."""
-
-
-@dataclass
-class Position:
-    """How far a training has come."""
-
-    epoch: int = 0
-    """Epochs finished."""
-    batch: int = 0
-    """Batches of the next epoch that are done."""
-    step: int = 0
-    """Updates made."""
-    loss_sum: float = 0.0
-    """Σ of the losses of this epoch's samples so far."""
-    seen: int = 0
-    """Samples of this epoch so far."""
-    best_step: int | None = None
-    best_val_top1: float | None = None
-    best_val_nll: float | None = None
-    time_s: float = 0.0
-    """Seconds of this epoch so far, over all sessions; of no influence on the weights."""
-    wait_s: float = 0.0
-    """Of these, seconds in which the loop waited for a batch."""
 
 
 def train(
@@ -80,34 +55,12 @@ def train(
     place = distributed.choose_device(device, distributed.world_of_environment().local_rank)
     with distributed.joined(place.type) as world, prepared(place), Interruption() as interruption:
         job = prepare(recipe, samples, splits, device=place, world=world, model=model, step=step)
-        run, position = _opened(job, samples, splits, Path(out), resume)
+        run, position = opened(job, samples, splits, Path(out), resume)
         if not run.is_finished:
             _fit(job, run, position, step or train_step, interruption)
         if interruption.is_wished:  # it came when there was nothing left to stop
             interruption.leave()
     return run
-
-
-def _opened(job: Job, samples: SampleTable, splits: Splits, out: Path, resume: bool) -> tuple[Run, Position]:
-    """The run's directory, new or found, and the position to continue from; the model's state is that of it."""
-    digest = digest_of_run(job.recipe, samples, splits, job.facts)
-    run = Run(out / short(digest), job.recipe, samples, splits)
-    exists = run.last.exists() and run.json_path.exists()
-    distributed.wait()
-    if exists and not resume:
-        raise DataError(f"{run.directory} holds a run of this recipe, samples and splits already. Continue or take it "
-                        "with --resume (resume=True), change the recipe (its seed, say), or delete the directory.")
-    if exists:
-        run = Run.open(run.directory, samples, splits)
-        return run, Position() if run.is_finished else _restored(job, run)
-    if job.world.is_first:
-        about = {"model": job.facts, "preprocessing": job.preprocessing.digest, "selected_by": _criterion(job),
-                 "environment": environment(job.fit.device, job.world, job.fit.precision),
-                 "loading": job.train.engines, "num_train": job.num_train, "num_val": job.num_val}  # fmt: skip
-        run = Run.create(out, job.recipe, samples, splits, about)
-        run.write_line({"kind": "start", "step": 0, "total_steps": job.total_updates, "epochs": job.num_epochs})
-    distributed.wait()
-    return run, Position()
 
 
 def _fit(job: Job, run: Run, position: Position, step: Step, interruption: Interruption) -> None:
@@ -130,9 +83,9 @@ def _fit(job: Job, run: Run, position: Position, step: Step, interruption: Inter
             position.time_s = position.wait_s = 0.0
             if job.world.is_first:
                 if is_best:
-                    checkpoint.save(run.best, _checkpoint(job, run, position, result, resume=None))
+                    write_best(job, run, position, result)
                 run.write_line(line)  # before last.pt: a kill in between is rewound, never doubled
-                checkpoint.save(run.last, _checkpoint(job, run, position, result, _resume_state(job, position)))
+                write_last(job, run, position, result)
             distributed.wait()
             if epoch + 1 < job.num_epochs and distributed.summed([int(interruption.is_wished)], job.fit.device)[0]:
                 interruption.leave()
@@ -198,7 +151,7 @@ def _report_losses(job: Job, position: Position) -> None:
 def _save_inside_epoch(job: Job, run: Run, position: Position, loss_total: torch.Tensor) -> None:
     position.loss_sum = distributed.summed([float(loss_total)], job.fit.device)[0]
     if job.world.is_first:
-        checkpoint.save(run.last, _checkpoint(job, run, position, None, _resume_state(job, position)))
+        write_last(job, run, position, None)
     # The first rank carries on with the sum of all; the others with what they add from here.
     loss_total.fill_(position.loss_sum if job.world.is_first else 0.0)
     distributed.wait()
@@ -207,12 +160,7 @@ def _save_inside_epoch(job: Job, run: Run, position: Position, loss_total: torch
 def _validated(job: Job) -> Validation | None:
     if job.val is None:
         return None
-    return validate(_network(job), job.val, job.num_val, job.fit.device)
-
-
-def _network(job: Job) -> nn.Module:
-    """The network that is validated and kept: the averaged one where the recipe averages."""
-    return job.fit.model if job.averaged is None else job.averaged.network(job.fit.model)
+    return validate(job.network, job.val, job.num_val, job.fit.device)
 
 
 def _is_better(result: Validation | None, position: Position) -> bool:
@@ -222,10 +170,6 @@ def _is_better(result: Validation | None, position: Position) -> bool:
         return result.top1 > position.best_val_top1
     former, now = position.best_val_nll, result.nll
     return now is not None and (former is None or now < former)
-
-
-def _criterion(job: Job) -> str:
-    return "val top-1, of equals the lowest NLL" if job.val is not None else "last epoch: there is no val split"
 
 
 def _epoch_line(job: Job, position: Position, result: Validation | None, epoch: int) -> dict[str, Any]:
@@ -238,61 +182,6 @@ def _epoch_line(job: Job, position: Position, result: Validation | None, epoch: 
         "wait_share": round(position.wait_s / time_s, 4), "time_s": round(position.time_s, 3),
         "left_out": _left_out(job, position),
     }  # fmt: skip
-
-
-def _checkpoint(
-    job: Job, run: Run, position: Position, result: Validation | None, resume: dict[str, Any] | None
-) -> Checkpoint:
-    assert run.samples is not None
-    assert run.splits is not None
-    return Checkpoint(
-        recipe=job.recipe, preprocessing=job.preprocessing, class_names=run.samples.classes.names,
-        weights=_network(job).state_dict(), source=job.source, step=position.step,
-        digests={"samples": run.samples.digest, "splits": run.splits.digest, "run": run.digest,
-                 "test": run.splits.test.digest if run.splits.test else ""},
-        val_top1=result.top1 if result else None, resume=resume,
-    )  # fmt: skip
-
-
-def _resume_state(job: Job, position: Position) -> dict[str, Any]:
-    return {
-        "position": asdict(position),
-        "weights": job.fit.model.state_dict(),
-        "optimizers": [o.state_dict() for o in job.fit.optimizers],
-        "averaged_updates": job.averaged.updates if job.averaged is not None else 0,
-    }
-
-
-def _restored(job: Job, run: Run) -> Position:
-    """The position of last.pt, with the state of the model, the optimizers, the average and the log put back to it."""
-    _require_engines(job, run)
-    stored = checkpoint.load(run.last)
-    stored.preprocessing.require_same(job.preprocessing, f"{run.last} and these samples")
-    if stored.resume is None:
-        raise DataError(f"{run.last} holds no state to resume from. Delete {run.directory} and train again.")
-    job.fit.model.load_state_dict(dict(stored.resume["weights"]))
-    for optimizer, state in zip(job.fit.optimizers, stored.resume["optimizers"], strict=True):
-        optimizer.load_state_dict(state)
-    if job.averaged is not None:
-        job.averaged.model.load_state_dict(dict(stored.weights))
-        job.averaged.updates = stored.resume["averaged_updates"]
-    position = Position(**stored.resume["position"])
-    if job.world.is_first:
-        run.rewind_log(position.step)
-        run.write_line({"kind": "resume", "step": position.step, "epoch": position.epoch})
-    else:
-        position.loss_sum = 0.0  # the first rank carries what was summed before
-    distributed.wait()
-    return position
-
-
-def _require_engines(job: Job, run: Run) -> None:
-    """Nothing when images are decoded and resized as in the run so far. Raises ContractError when by something else."""
-    before, now = run.about.get("loading", {}), job.train.engines
-    changed = [f"{what} by {now[what]}, before by {engine}" for what, engine in before.items() if now[what] != engine]
-    if changed:
-        raise ContractError(f"{run.directory} cannot be continued with the same pixels: {'; '.join(changed)}. Install "
-                            f"the former versions, or delete {run.directory} and train again.")
 
 
 def _finite(loss_sum: float, position: Position, recipe: Recipe) -> float:

@@ -56,6 +56,11 @@ class Job:
     """What decides the result besides recipe and data: part of the run's identity."""
 
     @property
+    def network(self) -> nn.Module:
+        """The network that is validated and kept: the averaged one where the recipe averages."""
+        return self.fit.model if self.averaged is None else self.averaged.network(self.fit.model)
+
+    @property
     def updates_per_epoch(self) -> int:
         """Batches of an epoch; the samples of an incomplete last one wait for the next epoch's order."""
         return len(self.train)
