@@ -86,6 +86,20 @@ def test_orientation_is_told_and_not_applied() -> None:
     assert sniff(data).exif_orientation == 6
 
 
+@pytest.mark.parametrize("compression", [None, "tiff_lzw"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_tiff_is_as_it_was_stored(orientation: int, compression: str | None) -> None:
+    """Pillow turns a TIFF as it loads it: turned once more by the contract, it would lie on its side."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = encoded(Image.fromarray(picture()), "TIFF", exif=exif, compression=compression)
+    for pixels in (decode(data), pixels_of_pillow(Image.open(io.BytesIO(data)))):
+        np.testing.assert_array_equal(pixels.values, picture())
+        assert pixels.orientation == orientation
+    header = sniff(data)
+    assert (header.width, header.height, header.exif_orientation) == (16, 12, orientation)
+
+
 @pytest.mark.parametrize("illegal", [0, 9, 77])
 def test_an_illegal_orientation_says_nothing(illegal: int) -> None:
     assert sniff(exif_jpeg(illegal)).exif_orientation is None
@@ -147,6 +161,25 @@ def test_half_a_file_is_not_half_an_image(name: str) -> None:
     sniff(TRUNCATED[name])
     with pytest.raises(DecodeError, match="damaged"):
         decode(TRUNCATED[name])
+
+
+def test_half_a_webp_is_said_to_be_cut() -> None:
+    data = encoded(Image.fromarray(picture(64, 64)), "WEBP")
+    for function in (sniff, decode):
+        with pytest.raises(DecodeError, match=rf"damaged webp: truncated, 1,000 of {len(data):,} bytes"):
+            function(data[:1000])
+        with pytest.raises(DecodeError, match=r"damaged webp: (?!truncated)"):
+            function(data[:12] + data[13:] + b"0")
+
+
+@pytest.mark.parametrize("at", [0.2, 0.5, 0.8])
+def test_a_png_with_a_changed_byte_is_no_image(at: float) -> None:
+    """Half of it may decode, and must not pass for the whole."""
+    data = bytearray(encoded(Image.fromarray(picture(64, 64)), "PNG"))
+    data[int(at * len(data))] ^= 0x10
+    for function in (decode, lambda d: pixels_of_pillow(Image.open(io.BytesIO(d)))):
+        with pytest.raises(DecodeError, match="damaged png"):
+            function(bytes(data))
 
 
 @pytest.mark.parametrize("name", ODD_BUT_READABLE)

@@ -47,6 +47,12 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
 _PILLOW_FORMATS = {"jpeg": "JPEG", "png": "PNG", "gif": "GIF", "bmp": "BMP", "tiff": "TIFF", "webp": "WEBP",
                    "jp2": "JPEG2000", "ppm": "PPM"}  # fmt: skip
 _ORIENTATION_TAG = 0x0112
+_AS_STORED = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_90, 7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}  # fmt: skip
+"""What takes back the turning of a TIFF by its orientation, which Pillow does as it loads it, alone of all codecs."""
 _PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 _SILENT_CHUNKS = frozenset([b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"sBIT",
                             b"bKGD", b"hIST", b"pHYs", b"tIME", b"sPLT"])  # fmt: skip
@@ -121,7 +127,10 @@ def sniff(source: bytes | IO[bytes]) -> Header:
     stream.seek(0)
     with _opened(stream, codec) as image:
         orientation = None if is_silent else _orientation(image)
-        return Header(codec, image.width, image.height, image.mode, _bits(image, head), orientation)
+        width, height = image.size
+        if codec == "tiff" and orientation is not None and orientation >= 5:  # Pillow tells the size that it will have
+            width, height = height, width
+        return Header(codec, width, height, image.mode, _bits(image, head), orientation)
 
 
 def _is_silent_png(stream: IO[bytes]) -> bool:
@@ -213,9 +222,14 @@ def _pixels_of(image: Image.Image, codec: str, bits: int) -> Pixels:
         raise DecodeError(f"16-bit {image.mode} {codec} is not supported: it would be cut to 8 bits unseen")
     if bits > 16:
         raise DecodeError(f"{bits}-bit pixels (mode {image.mode}) are not supported")
-    orientation = _orientation(image) or 1
+    is_tiff = image.format == "TIFF"
+    orientation = _orientation(image) or 1 if is_tiff else 1
     try:
         image.load()
+        if not is_tiff:  # not before: to ask a PNG decodes it, and if that fails half of it passes for the whole
+            orientation = _orientation(image) or 1
+        elif orientation in _AS_STORED:
+            image = image.transpose(_AS_STORED[orientation])
         if bits == 16:
             grey = np.asarray(image).astype(np.uint16)
             return Pixels(grey[:, :, None], 16, orientation)
@@ -241,10 +255,18 @@ def _opened(stream: IO[bytes], codec: str) -> Image.Image:
     except UnidentifiedImageError:
         raise DecodeError(f"damaged {codec}: the header cannot be read") from None
     except (OSError, SyntaxError, ValueError, struct.error, EOFError, IndexError) as e:
-        raise DecodeError(f"damaged {codec}: {e}") from None
+        raise DecodeError(f"damaged {codec}: {_cut_webp(stream) if codec == 'webp' else ''}{e}") from None
     if image.width * image.height > MAX_PIXELS:
         raise DecodeError(f"{image.width} × {image.height} is more than {MAX_PIXELS:,} pixels; {_ADVICE}")
     return image
+
+
+def _cut_webp(stream: IO[bytes]) -> str:
+    """Says so where a WebP has fewer bytes than its first ones tell of; its decoder names no reason."""
+    stream.seek(4)
+    told = struct.unpack("<I", stream.read(4))[0] + 8
+    there = stream.seek(0, os.SEEK_END)
+    return f"truncated, {there:,} of {told:,} bytes: " if there < told else ""
 
 
 def _bits(image: Image.Image, head: bytes) -> int:
