@@ -29,6 +29,11 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> SampleTable:
     return table_of_files(folder, [f"{i:02d}.jpg" for i in range(N)])
 
 
+@pytest.fixture(scope="module")
+def sources(arrays: SampleTable, files: SampleTable) -> dict[str, SampleTable]:
+    return {"arrays": arrays, "files": files}
+
+
 @pytest.fixture(params=CASES)
 def make(request: pytest.FixtureRequest, arrays: SampleTable, files: SampleTable) -> Callable[..., Loader]:
     kind, transforms = CASES[request.param]
