@@ -19,6 +19,7 @@ import sightline as sl
 from sightline.audits import Findings, audit
 from sightline.audits.oddities import KINDS
 from sightline.audits.unreadable import kind_of
+from tests.archives import write_tar, write_zip
 from tests.inspection.test_pictures import scene
 from tests.sources import encoded, jpeg, write_files
 
@@ -69,6 +70,26 @@ def test_what_most_images_are_is_told_once(tmp_path: Path) -> None:
     assert len(evidence["galleries"][0]["ids"]) == 12
     few = dict(list(grey.items())[:5])
     assert len([r for r in written(tmp_path / "few", few | colour).table.to_pylist() if r["sample_id"]]) == 5
+
+
+@pytest.mark.parametrize("kind", ["folder", "tar", "zip", "shard"])
+def test_names_count_in_archives_too(kind: str, tmp_path: Path) -> None:
+    """They are the names that the files have when they are taken out, and that readers of shards go by."""
+    files = {f"c{i % 2}/{i}.png": encoded(scene(60, 80, seed=i), "PNG") for i in range(4)}
+    files |= {"c0/as.jpg": encoded(scene(60, 80, seed=4), "PNG")}
+    if kind == "shard":
+        named = {name.replace("/", "_"): data for name, data in files.items()}
+        labels = {f"{name.partition('.')[0]}.cls": name[1].encode() for name in named}
+        source = write_tar(tmp_path / "s-000000.tar", dict(sorted({**named, **labels}.items())))
+    else:
+        files["c1/bare"] = encoded(scene(60, 80, seed=5), "PNG")
+        place = tmp_path / f"all.{kind}"
+        source = (write_tar(place, files) if kind == "tar" else write_zip(place, files) if kind == "zip"
+                  else write_files(place, files))  # fmt: skip
+    told = kinds_of(audit(sl.index(source), checks=["quality"]))
+    wrong = [name for name, kinds in told.items() if "wrong-extension" in kinds]
+    assert wrong == (["as.jpg"] if kind != "shard" else ["c0_as"])
+    assert [n for n, kinds in told.items() if "no-extension" in kinds] == ([] if kind == "shard" else ["bare"])
 
 
 def test_a_dark_set_is_no_set_of_warnings(tmp_path: Path) -> None:

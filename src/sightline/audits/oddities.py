@@ -13,6 +13,7 @@ import numpy as np
 
 from sightline.audits.appearance import Appearance
 from sightline.audits.evidence import Array
+from sightline.images.containers import ARCHIVES
 
 BLANK_STD = 0.012
 """Three levels of 255: more than an encoder leaves of one colour."""
@@ -75,13 +76,13 @@ def _with_share(name: str, text: str) -> Callable[[Appearance, int], str]:
     return lambda seen, i: text.format(f"{100 * float(seen.column(name)[i]):.0f} %")
 
 
-def _each(condition: Callable[[str | None, str, str | None], bool]) -> Callable[[Appearance], Array]:
-    """Files whose suffix and codec meet a condition: what lies in an archive or a table has no name that tools read."""
+def _each(condition: Callable[[str, str], bool]) -> Callable[[Appearance], Array]:
+    """Files, also of archives, whose suffix and codec meet a condition: what a table holds has no name tools go by."""
 
     def is_in(seen: Appearance) -> Array:
-        rows = zip(seen.text("container"), seen.column("suffix"), seen.text("codec"), strict=True)
-        return np.array([box == "file" and codec in NAMES and condition(box, suffix, codec)
-                         for box, suffix, codec in rows], bool)  # fmt: skip
+        rows = zip(seen.text("container"), seen.text("member"), seen.column("suffix"), seen.text("codec"), strict=True)
+        return np.array([(box == "file" or (box in ARCHIVES and member is not None)) and codec in NAMES
+                         and condition(suffix, codec) for box, member, suffix, codec in rows], bool)  # fmt: skip
 
     return is_in
 
@@ -141,7 +142,7 @@ KINDS: tuple[Kind, ...] = (
     Kind(name="damaged", level="warning", score=0.9, is_in=_complained, usual="warning",
          says=lambda seen, i: f"damaged, and decoded by guessing: {seen.column('complaint')[i]}"),
     Kind(name="wrong-extension", level="warning", score=0.4, usual="warning",
-         is_in=_each(lambda box, suffix, codec: suffix != "" and CODECS.get(suffix) != codec),
+         is_in=_each(lambda suffix, codec: suffix != "" and CODECS.get(suffix) != codec),
          says=lambda seen, i: f"named {seen.column('suffix')[i]}, but it is a {NAMES[seen.text('codec')[i]]}: tools "
                               "that go by the name cannot read it"),
     Kind(name="blank", level="warning", score=0.9,
@@ -173,7 +174,7 @@ KINDS: tuple[Kind, ...] = (
     Kind(name="elongated", level="warning", score=0.4, is_in=lambda seen: seen.aspect > ODD_ASPECT,
          says=lambda seen, i: f"elongated: {seen.size[1][i]:.0f} × {seen.size[0][i]:.0f} pixels, "
                               f"{seen.aspect[i]:.1f} to 1"),
-    Kind(name="no-extension", level="info", score=0.2, is_in=_each(lambda box, suffix, codec: suffix == ""),
+    Kind(name="no-extension", level="info", score=0.2, is_in=_each(lambda suffix, codec: suffix == ""),
          says=lambda seen, i: f"its name has no extension; it is a {NAMES[seen.text('codec')[i]]}"),
     Kind(name="cmyk", level="info", score=0.3, is_in=_in_mode("CMYK"),
          says=_plainly("CMYK, converted to RGB without its profile")),

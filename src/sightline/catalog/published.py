@@ -15,6 +15,7 @@ from sightline.catalog.imagenet_names import as_imagenet, named
 from sightline.catalog.label_data import IMAGENET_1K, listed, val_labels
 from sightline.catalog.wordnet import are_wnids
 from sightline.formats.listing import Listing
+from sightline.images.containers import ARCHIVES
 
 _IN_WNID = re.compile(r"(?:.*/)?(n\d{8})/([^/]+)")
 _NUMBERED = re.compile(r"(?:.*/)?(\d{1,3})/([0-9a-f]{8,})\.jpe?g")
@@ -23,9 +24,6 @@ _OF_21K = re.compile(r"(?:.*/)?(n\d{8})_(\d+)\.JPEG", re.IGNORECASE)
 _STYLED = re.compile(r"([a-z]+)_\d+\.jpe?g")
 _SKETCH = re.compile(r"sketch_\d+\.JPEG")
 _VARIANT = re.compile(r"matched-frequency|threshold-?0\.7|top-images")
-
-ARCHIVES = frozenset(["tar", "tar.tar", "zip", "zip.compressed", "zip.encrypted"])
-"""Containers whose members are files with paths."""
 
 STYLES = frozenset([
     "art", "cartoon", "deviantart", "embroidery", "graffiti", "graphic", "misc", "origami", "painting", "sculpture",

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from sightline.images.containers import ARCHIVES
 from sightline.samples import SampleTable
 
 
@@ -25,16 +26,16 @@ class Told:
 def told_of(samples: SampleTable) -> Told:
     """Names and frames of all samples."""
     image = samples.table["image"].combine_chunks()
-    is_file = np.asarray(image.field("container").cast(pa.string()).to_numpy(zero_copy_only=False) == "file")
-    paths, keys = image.field("path").to_pylist(), samples.column("key")
-    # Inside an archive the key ends in the source's own name of the image; the path is that of the archive.
-    suffixes = [suffix_of(path if own and path is not None else key)
-                for path, key, own in zip(paths, keys, is_file, strict=True)]  # fmt: skip
+    paths = image.field("path").to_pylist()
+    places = zip(image.field("container").cast(pa.string()).to_pylist(), paths, image.field("member").to_pylist(),
+                 samples.column("key"), strict=True)  # fmt: skip
+    suffixes = [suffix_of((path if box == "file" else member if box in ARCHIVES else None) or key)
+                for box, path, member, key in places]  # fmt: skip
     if image.field("frame").null_count == len(image):
         return Told(suffixes=suffixes, frames=None)
-    places = list(zip(image.field("root").to_pylist(), paths, image.field("frame").to_pylist(), strict=True))
-    count = Counter((root, path) for root, path, frame in places if frame is not None)
-    frames = [count[root, path] if frame is not None else 0 for root, path, frame in places]
+    pages = list(zip(image.field("root").to_pylist(), paths, image.field("frame").to_pylist(), strict=True))
+    count = Counter((root, path) for root, path, frame in pages if frame is not None)
+    frames = [count[root, path] if frame is not None else 0 for root, path, frame in pages]
     return Told(suffixes=suffixes, frames=np.array(frames, np.int32))
 
 

@@ -48,6 +48,9 @@ class PixelContainer(Container, Protocol):
         """Native pixels of an image whose payload was read."""
 
 
+ARCHIVES = frozenset(["tar", "tar.tar", "zip", "zip.compressed", "zip.encrypted"])
+"""Containers whose members are files with names of their own."""
+
 CONTAINERS = {
     "parquet": "parquet:Parquet",
     "idx": "arrays:ByteArrays",
