@@ -77,3 +77,8 @@ def test_a_sample_of_two_domains_is_refused() -> None:
     both = {**sample("both", 0), "groups": [{"kind": "site", "id": "Bern"}, {"kind": "site", "id": "Genf"}]}
     with pytest.raises(SplitError, match="both is in several groups of kind 'site'"):
         split(samples_of([*ROWS, both], 2), by="domain", domain="site")
+
+
+def test_one_domain_cannot_be_left_out() -> None:
+    with pytest.raises(SplitError, match=r"To leave out one site takes two, and made has 1 \(Bern\)"):
+        split(SAMPLES.take(range(20, 40)), by="domain", domain="site")

@@ -31,11 +31,16 @@ def test_stratified_needs_no_luck(samples: SampleTable, seed: int) -> None:
             raise
 
 
+GROWING: list[dict[str, Any]] = [
+    {"val": 0.2, "test": 0.3}, {"val": 0.2, "folds": 3, "fold": 1}, {"folds": 2, "inner": 2, "inner_fold": 1}
+]  # fmt: skip
+
+
 @FEW
-@given(tables(min_size=40), st.integers(0, 60), st.integers(0, 3))
-def test_growth_moves_no_sample_of_a_hash_split(samples: SampleTable, cut: int, seed: int) -> None:
+@given(tables(min_size=40), st.integers(0, 60), st.integers(0, 3), st.sampled_from(GROWING))
+def test_growth_moves_no_sample_of_a_hash_split(samples: SampleTable, cut: int, seed: int, way: dict[str, Any]) -> None:
     small = samples.take(range(min(max(cut, 12), len(samples))))
-    before, after = (split_or_refuse(s, by="hash", seed=seed, val=0.2, test=0.3) for s in (small, samples))
+    before, after = (split_or_refuse(s, by="hash", seed=seed, **way) for s in (small, samples))
     if before is None or after is None:
         return
     now = assigned(after)
@@ -209,6 +214,7 @@ def test_kinds_of_groups_can_be_chosen() -> None:
     assert len({by_burst[ids[i]] for i in range(0, 80, 4)}) > 1, "sites may be parted when only bursts must not be"
 
 
+ONE_LARGE = samples_of([sample(f"{i}", i % 2, group="one" if i < 36 else i) for i in range(40)], 2)
 GROUPED = samples_of([sample(f"{i}", i % 2, group=i % 3) for i in range(12)], 2)
 CROSSED = samples_of(
     [sample(f"{i}", i % 2, split="test" if i == 4 else "train", group="P0193" if i < 5 else f"P{i}") for i in range(20)]
@@ -248,6 +254,20 @@ CROSSED = samples_of(
         (official(20, 0, 5), {"val": "official"}, "has no official val"),
         (plain_samples([9]), {}, "one class, 'a'"),
         (plain_samples([1, 1, 1]), {}, "leave val and test empty"),
+        (plain_samples([30, 30]), {"val": 0.89, "test": 0.1}, "leave train empty. Train keeps at least one sample (or "
+         "group) of each class. Add samples, choose larger classes with --classes, or ask for smaller shares"),
+        (ONE_LARGE, {"val": 0.5, "folds": 2}, "samples that are not test are 4 of 40. Ask for less: --val 0.01"),
+        (ONE_LARGE, {"folds": 9}, "would hold 0 of 40 samples. One group, patient:one, holds 36 of them."),
+        (ONE_LARGE.take(range(36)), {"test": 0}, "leave val empty. One group, patient:one, holds 36 of them."),
+        (ONE_LARGE.take(range(37)), {"by": "hash", "test": 0.99, "inner": 2}, "leave train empty"),
+        (plain_samples([30, 30]), {"folds": 61}, "fold 60 of 61 would hold 0 of 60 samples"),
+        (plain_samples([30, 1]), {"folds": 2}, "so a class needs two (or two groups). Split without folds"),
+        (plain_samples([9, 9]), {"val": [0.1]}, "val is a share such as 0.1, or 'official', got [0.1]"),
+        (plain_samples([9, 9]), {"test": "0.2"}, "test is a share such as 0.2, got '0.2'"),
+        (plain_samples([9, 9]), {"seed": "x"}, "seed is a whole number, got 'x'"),
+        (plain_samples([9, 9]), {"folds": 2.5}, "folds is a whole number, got 2.5"),
+        (plain_samples([9, 9]), {"group": 5}, "group is a name or several, got 5"),
+        (plain_samples([9, 9]), {"together": [(b"a",)]}, "together is pairs of sample ids"),
         (plain_samples([4, 4], split="train").take(range(8)), {"by": "official"}, "no official val or test"),
         (samples_of([sample(f"{i}", None) for i in range(5)]), {}, "No sample of made has a label"),
         (samples_of([sample(f"{i}", i % 2, split="test" if i % 2 else "train") for i in range(9)], 2), {},
@@ -296,6 +316,8 @@ def test_a_request_is_a_value() -> None:
     assert Request(group="patient") == Request(group=["patient"])
     with pytest.raises(SplitError, match="got seed beside one"):
         split(samples, Request(), seed=3)
+    with pytest.raises(SplitError, match="takes a Request, or its fields by name"):
+        split(samples, {"by": "random"})  # type: ignore[arg-type]
 
 
 def test_pairs_of_another_table_are_refused() -> None:

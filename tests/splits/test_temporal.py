@@ -60,9 +60,11 @@ def test_an_embargo_is_taken_from_train_and_told() -> None:
     splits = split(DAILY, by="time", embargo="6d")
     assert splits.sizes == {"train": 60, "val": 10, "test": 20, "left_out": 10}
     assert splits.left_out == {"within the embargo of 6d before val": 5, "within the embargo of 6d before test": 5}
-    assert split(DAILY, by="time", embargo=timedelta(days=6)).sizes == splits.sizes
-    days = days_of(DAILY, splits)
-    assert (days["train"][-1], days["val"][0], days["val"][-1], days["test"][0]) == (59, 65, 74, 80)
+    for days, written in ((6, "6d"), (12, "12d"), (0.5, "12h")):
+        asked = split(DAILY, by="time", embargo=timedelta(days=days))
+        assert asked.sizes == split(DAILY, by="time", embargo=written).sizes
+    there = days_of(DAILY, splits)
+    assert (there["train"][-1], there["val"][0], there["val"][-1], there["test"][0]) == (59, 65, 74, 80)
 
 
 def test_a_moment_is_left_for_every_split() -> None:

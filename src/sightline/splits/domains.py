@@ -50,7 +50,10 @@ def _tested(samples: SampleTable, request: Request, known: list[str]) -> list[st
             if name not in known:
                 raise SplitError(f"{samples.name} has no {kind} {name!r}.{did_you_mean(name, known)}")
         return tested
-    if len(known) < 2 or request.folds not in {0, len(known)} or not 0 <= request.fold < len(known):
+    if len(known) < 2:
+        raise SplitError(f"To leave out one {kind} takes two, and {samples.name} has {len(known)} ({_few(known)}). "
+                         "Index sources of several together, or split by another rule: --by group")  # fmt: skip
+    if request.folds not in {0, len(known)} or not 0 <= request.fold < len(known):
         raise SplitError(f"Each {kind} is a fold, and {samples.name} has {len(known)} ({_few(known)}), got folds "
                          f"{request.folds} and fold {request.fold}. Leave out folds; fold is 0 … their number - 1.")
     return [known[request.fold]]

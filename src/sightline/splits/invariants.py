@@ -40,7 +40,7 @@ def verify(samples: SampleTable, splits: Splits) -> None:
     names = np.array(splits.table["split"].to_pylist(), object)
     kind = str(how.get("domain", "")).partition("=")[0]
     _verify_groups(samples, names, held_keys(samples, tuple(how.get("group", ())), kind))
-    _verify_classes(samples, names)
+    _verify_classes(samples, names, how)
     if how.get("by") != OFFICIAL:
         verify_copies(samples, names, pixel_keys(samples))
     if "from" in how:
@@ -50,7 +50,7 @@ def verify(samples: SampleTable, splits: Splits) -> None:
     _verify_fingerprint(samples, names, splits)
 
 
-def _verify_classes(samples: SampleTable, names: Array) -> None:
+def _verify_classes(samples: SampleTable, names: Array, how: Mapping[str, Any]) -> None:
     if TRAIN not in names:
         return  # a set made for testing, sealed whole
     shown = labelling(samples)
@@ -60,10 +60,11 @@ def _verify_classes(samples: SampleTable, names: Array) -> None:
         c = int(missing[0])
         more = f" ({len(missing)} classes in all)" if len(missing) > 1 else ""
         where = _said({s: int(n[c]) for s, n in counts.items() if n[c]})
-        raise SplitError(
-            f"class {samples.classes.title(c)!r} has {where} and none in train{more}: it could never be learnt. Split "
-            "anew with every class in train: sightline split STUDY --by stratified; or choose others with --classes."
-        )
+        anew = "Split anew with every class in train: sightline split STUDY --by stratified"
+        if how.get("folds") or how.get("inner"):
+            anew = "Folds ask about every sample in turn, so a class needs two (or two groups). Split without folds"
+        raise SplitError(f"class {samples.classes.title(c)!r} has {where} and none in train{more}: it could never be "
+                         f"learnt. {anew}; or choose others with --classes.")  # fmt: skip
 
 
 def _verify_groups(samples: SampleTable, names: Array, keys: Keys) -> None:

@@ -30,9 +30,6 @@ def divide(samples: SampleTable, request: Request) -> Parts:
         again = f", repeat {repeat}" if repeat else ""
         fold_of = _folds(samples, request, request.folds, f"folds{again}")
         is_test, how["test"] = fold_of == number, 1 / request.folds
-        if not is_test.any() or is_test.all():
-            raise SplitError(f"{samples.name}: fold {request.fold} of {request.folds} would hold {int(is_test.sum())} "
-                             f"of {len(samples)} samples. There are too few samples or groups; ask for fewer folds.")
         parts = Parts(np.full(len(samples), TEST, object), _numbered(fold_of, request.folds, again), how)
         rest = np.flatnonzero(~is_test)
         held = hold_out(samples.take(rest), request, len(samples), f"of fold {request.fold}")
@@ -42,7 +39,7 @@ def divide(samples: SampleTable, request: Request) -> Parts:
         parts = _single(samples, request, how)
     if request.by == HASH:
         parts = _copies_left_out(samples, request, parts)
-        _require_filled(samples, parts.names, (1, request.val_share or request.inner, how["test"]))
+        _require_filled(samples, request, parts.names, (1, request.val_share or request.inner, how["test"]))
     return parts
 
 
@@ -55,8 +52,9 @@ def _single(samples: SampleTable, request: Request, how: dict[str, float]) -> Pa
     parts = Parts.of(names, _reason(request), **how)
     if request.inner or val != request.val_share:
         rest = np.flatnonzero(names != TEST)
+        _require_filled(samples, request, np.where(names != TEST, TRAIN, names), (1, 0, 0))
         parts = parts.put(rest, hold_out(samples.take(rest), request, len(samples)))
-    _require_filled(samples, parts.names, (1, request.val_share or request.inner, test))
+    _require_filled(samples, request, parts.names, (1, request.val_share or request.inner, test))
     return parts
 
 
@@ -65,18 +63,16 @@ def hold_out(samples: SampleTable, request: Request, of: int, what: str = "") ->
     if request.inner:
         fold_of = _folds(samples, request, request.inner, f"inner folds {what or 'of train'}")
         is_val = fold_of == request.inner_fold
-        if not is_val.any() or is_val.all():
-            raise SplitError(f"{samples.name}: inner fold {request.inner_fold} of {request.inner} would hold "
-                             f"{int(is_val.sum())} of {len(samples)} samples. There are too few samples or groups; ask "
-                             "for fewer inner folds.")  # fmt: skip
         return Parts(np.where(is_val, VAL, TRAIN).astype(object), _numbered(fold_of, request.inner, inner="inner "))
-    share = request.val_share * of / len(samples)
+    # By hash the share follows from the request alone: counted, it would move old samples as a set grows.
+    share = request.val_share * (1 / (1 - 1 / request.folds) if request.by == HASH else of / len(samples))
     if share >= 1:
-        raise SplitError(f"{samples.name}: val of {request.val_share} leaves nothing to train on; the samples that are "
-                         f"not test are {len(samples):,} of {of:,}. Ask for less: --val 0.1")  # fmt: skip
+        raise SplitError(f"{samples.name}: val of {request.val_share:g} leaves nothing to train on; the samples that "
+                         f"are not test are {len(samples):,} of {of:,}. Ask for less: "
+                         f"--val {DEFAULT_VAL * len(samples) / of:.1g}")  # fmt: skip
     shares = (1 - share, share, 0.0)
     names = SPLITS[_draw(samples, request, shares, f"val {what}" if what else "divide")]
-    _require_filled(samples, names, shares)
+    _require_filled(samples, request, names, shares)
     return Parts.of(names, _reason(request))
 
 
@@ -90,13 +86,20 @@ def _draw(samples: SampleTable, request: Request, shares: Sequence[float], purpo
 
 
 def _folds(samples: SampleTable, request: Request, folds: int, purpose: str) -> Array:
-    """Number of the fold of each sample."""
+    """Number of the fold of each sample. Raises SplitError where one of them would be empty, or hold all."""
     if request.by == HASH:
         units = connect(samples, [held_keys(samples, request.group)])
-        return by_hash(units, [1 / folds] * folds, request.seed, purpose)[units.of]
-    whole, extra = divmod(len(samples), folds)
-    totals = [whole + (i < extra) for i in range(folds)]
-    return _allot(samples, request, totals, purpose, first_keeps_all=False)
+        fold_of = by_hash(units, [1 / folds] * folds, request.seed, purpose)[units.of]
+    else:
+        whole, extra = divmod(len(samples), folds)
+        totals = [whole + (i < extra) for i in range(folds)]
+        fold_of = _allot(samples, request, totals, purpose, first_keeps_all=False)
+    counts = np.bincount(fold_of, minlength=folds)
+    if not counts.all():
+        what, fewer = "inner fold" if "inner" in purpose else "fold", "; ask for fewer folds" if folds > 2 else ""
+        raise SplitError(f"{samples.name}: {what} {int(counts.argmin())} of {folds} would hold 0 of {len(samples)} "
+                         f"samples.{_largest(samples, request)} There are too few samples or groups{fewer}.")
+    return fold_of
 
 
 def _allot(
@@ -137,12 +140,21 @@ def _numbered(fold_of: Array, folds: int, again: str = "", inner: str = "") -> A
     return np.asarray(said[fold_of], object)
 
 
-def _require_filled(samples: SampleTable, names: Array, shares: Sequence[float]) -> None:
+def _require_filled(samples: SampleTable, request: Request, names: Array, shares: Sequence[float]) -> None:
     wanted = [name for name, share in zip(SPLITS.tolist(), shares, strict=True) if share > 0]
     empty = [name for name in wanted if name not in names]
     if empty:
+        without = " ".join(f"--{name} 0" for name in empty)
         raise SplitError(
             f"{samples.name}: {len(samples)} samples in {len(samples.classes)} classes leave {' and '.join(empty)} "
-            "empty. Train keeps at least one sample (or group) of each class. Add samples, choose larger classes with "
-            f"--classes, or do without: {' '.join(f'--{name} 0' for name in empty)}"
+            f"empty.{_largest(samples, request)} Train keeps at least one sample (or group) of each class. Add "
+            "samples, choose larger classes with --classes, or "
+            f"{'ask for smaller shares' if TRAIN in empty else f'do without: {without}'}"
         )
+
+
+def _largest(samples: SampleTable, request: Request) -> str:
+    """A sentence on the largest unit, where it is what stands in the way."""
+    units = units_of(samples, request)
+    n, at = int(units.sizes.max()), int(units.sizes.argmax())
+    return f" One group, {units.names[at]}, holds {n} of them." if n > 1 and 2 * n >= len(samples) else ""

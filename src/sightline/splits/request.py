@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from operator import index
 from pathlib import Path
+from typing import Any
 
 from sightline.errors import SplitError, did_you_mean
 
@@ -61,13 +63,24 @@ class Request:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "by", str(self.by))
-        object.__setattr__(self, "group", (self.group,) if isinstance(self.group, str) else tuple(self.group))
-        object.__setattr__(self, "together", tuple((bytes(a), bytes(b)) for a, b in self.together))
+        self._take("group", "a name or several", lambda v: (v,) if isinstance(v, str) else tuple(v))
+        self._take("together", "pairs of sample ids (bytes)", lambda v: tuple((bytes(a), bytes(b)) for a, b in v))
+        self._take("val", "a share such as 0.1, or 'official'", lambda v: v if v == OFFICIAL else _share(v))
+        self._take("test", "a share such as 0.2", _share)
+        for name in ("seed", "repeats", "folds", "fold", "inner", "inner_fold"):
+            self._take(name, "a whole number", index)
         if isinstance(self.embargo, timedelta):
-            object.__setattr__(self, "embargo", f"{self.embargo.total_seconds():g}s")
+            object.__setattr__(self, "embargo", f"{self.embargo.total_seconds():f}".rstrip("0").rstrip(".") + "s")
         self._check_method()
         self._check_shares()
         self._check_folds()
+
+    def _take(self, name: str, what: str, made: Callable[[Any], Any]) -> None:
+        value = getattr(self, name)
+        try:
+            object.__setattr__(self, name, made(value))
+        except (TypeError, ValueError):
+            raise SplitError(f"{name} is {what}, got {value!r}.") from None
 
     def _check_method(self) -> None:
         if self.by not in METHODS and not self.is_file:
@@ -83,8 +96,6 @@ class Request:
         duration_us(str(self.embargo))
 
     def _check_shares(self) -> None:
-        if isinstance(self.val, str) and self.val != OFFICIAL:
-            raise SplitError(f"val is a share such as 0.1, or 'official', got {self.val!r}.")
         val, test = self.val_share, self.test_share
         if not (0 <= val < 1 and 0 <= test < 1 and val + test < 1):
             raise SplitError(f"val and test are shares that leave some to train on, got val {val} and test {test}.")
@@ -143,9 +154,15 @@ def request_of(request: Request | None, options: dict[str, object]) -> Request:
     for name in options:
         if name not in known:
             raise SplitError(f"split has no option {name!r}.{did_you_mean(name, known)}")
+    if request is not None and not isinstance(request, Request):
+        raise SplitError(f"split takes a Request, or its fields by name (by=…, val=…), got {type(request).__name__}.")
     if request is not None and options:
         raise SplitError(f"Give split a Request or options, not both: got {', '.join(options)} beside one.")
     return request if request is not None else Request(**options)  # type: ignore[arg-type]
+
+
+def _share(value: Any) -> float | None:
+    return None if value is None else float(value + 0.0)  # a sum: float() alone would take text
 
 
 def _require_place(what: str, number: int, count: int, option: str) -> None:
