@@ -1,4 +1,4 @@
-"""A run: one execution of a recipe, and the directory that holds everything about it."""
+"""A run: one execution of a recipe, the directory that holds everything about it, and which checkpoint a path means."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from sightline.errors import DataError, VersionError
 from sightline.recipes import Recipe
 from sightline.samples import SampleTable
 from sightline.splits import Splits
+from sightline.study import Study
 
 VERSION = 1
 """Version of the directory's layout; a newer run is refused."""
@@ -26,6 +27,29 @@ def digest_of_run(recipe: Recipe, samples: SampleTable, splits: Splits, model: M
 
 def _text(line: Mapping[str, Any]) -> str:
     return json.dumps(plain(dict(line)), ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def latest_run(home: Study) -> Path:
+    """Directory of the run that was trained last. Raises DataError when there is none."""
+    name = home.about.get("latest_run")
+    if name is None or not (home.runs_path / name).is_dir():
+        raise DataError(f"{home.directory} holds no trained run yet. Train one: sightline train {home.directory}")
+    return home.runs_path / str(name)
+
+
+def checkpoint_of(model: str | Path) -> Path:
+    """The checkpoint that a path means: of a study its latest run's best, of a run its best, or the file itself.
+
+    Raises DataError when there is none.
+    """
+    path = Path(model)
+    if path.is_dir():
+        path = (latest_run(Study.open(path)) if (path / "study.json").exists() else path) / "best.pt"
+    elif not path.exists() and path.with_name(path.name + ".pt").exists():
+        path = path.with_name(path.name + ".pt")  # runs/3f9c/best
+    if not path.is_file():
+        raise DataError(f"There is no model at {model}. Give a study, a run or a checkpoint file (best.pt).")
+    return path
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,8 +15,8 @@ from sightline import augmentation, cli
 from sightline.errors import DataError
 from sightline.ledger import Ledger
 from sightline.pipeline import verb
-from sightline.pipeline.results import checkpoint_of
 from sightline.predictions import Predictions
+from sightline.runs import Run, checkpoint_of
 from tests.conftest import save_photo
 
 pytest.importorskip("numba", reason="the extra `pack` is not installed")
@@ -147,7 +147,6 @@ def test_the_report_tells_how_to_convert_again(study: Path, tmp_path: Path) -> N
     verb("convert")(tmp_path / "small", packed, to="packed")
     verb("train")(packed, recipe="photo.scratch", changes=QUICK, device="cpu")
     from sightline.reporting.repeating import commands
-    from sightline.runs import Run
 
     home = sl.Study.open(packed)
     samples, splits = home.read_samples(), sl.Splits.read(home.splits_path)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from torch import nn
@@ -16,7 +15,7 @@ from sightline.errors import ContractError, DataError, LedgerError
 from sightline.inference.classifier import Classifier
 from sightline.predictions import Predictions
 from sightline.preprocessing import Preprocessing
-from sightline.runs import Run
+from sightline.runs import Run, checkpoint_of
 from sightline.samples import Classes, SampleTable
 from sightline.splits import SealedSplit, Split
 
@@ -38,7 +37,7 @@ def load(
     `preprocessing` is what the caller prepares images by: it must be the one stored with the weights. Raises
     DataError when there is no checkpoint, ContractError when network, preprocessing or classes are not its own.
     """
-    file = _file_of(Path(path))
+    file = checkpoint_of(path)
     stored = checkpoint.load(file)
     _check_contract(stored.preprocessing, file)
     if preprocessing is not None:
@@ -87,17 +86,6 @@ def _chosen(samples: SampleTable, split: Split | Iterable[bytes] | None) -> Samp
     if not len(positions):
         raise DataError(f"There is no sample of {samples.name} to predict: the split is empty.")
     return samples.take(positions)
-
-
-def _file_of(path: Path) -> Path:
-    if path.is_dir() and (path / "study.json").exists():
-        latest: Any = read_json(path / "study.json").get("latest_run")
-        if latest is None:
-            raise DataError(f"{path} holds no trained run yet. Train one: sightline train {path}")
-        path = path / "runs" / str(latest)
-    if path.is_dir():
-        return path / "best.pt"
-    return path if path.exists() or path.suffix == ".pt" else path.with_name(path.name + ".pt")
 
 
 def _check_contract(stored: Preprocessing, file: Path) -> None:

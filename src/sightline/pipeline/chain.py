@@ -18,7 +18,8 @@ from sightline.ledger import Ledger
 from sightline.metrics import Score
 from sightline.pipeline import data, listing, models, page, splitting
 from sightline.pipeline.outcome import Outcome
-from sightline.pipeline.results import Results, checkpoint_of
+from sightline.pipeline.results import Results
+from sightline.runs import checkpoint_of
 from sightline.samples import SampleTable
 from sightline.splits import Request, Splits
 from sightline.study import Study

@@ -13,7 +13,7 @@ from sightline.features import write_embeddings
 from sightline.inference.embedding import embed
 from sightline.pipeline.data import read_hashed, read_splits
 from sightline.pipeline.outcome import Outcome
-from sightline.pipeline.results import checkpoint_of
+from sightline.runs import checkpoint_of
 from sightline.samples import SampleTable
 from sightline.study import Study
 

@@ -18,8 +18,8 @@ from sightline.pipeline.data import read_hashed, read_splits
 from sightline.pipeline.embedding import write_features
 from sightline.pipeline.outcome import Outcome
 from sightline.pipeline.recipe import recipe_for
-from sightline.pipeline.results import Results, checkpoint_of
-from sightline.runs import Run
+from sightline.pipeline.results import Results
+from sightline.runs import Run, checkpoint_of
 from sightline.splits import Splits
 from sightline.study import Study
 

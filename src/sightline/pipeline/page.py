@@ -13,8 +13,8 @@ from sightline.errors import DataError
 from sightline.ledger import Ledger
 from sightline.pipeline.data import read_hashed, read_splits
 from sightline.pipeline.outcome import Outcome
-from sightline.pipeline.results import Results, latest_run
-from sightline.runs import Run
+from sightline.pipeline.results import Results
+from sightline.runs import Run, latest_run
 from sightline.study import Study
 
 

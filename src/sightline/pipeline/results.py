@@ -1,4 +1,4 @@
-"""Where a study's models are, and the scores and predictions that lie beside a checkpoint."""
+"""The scores and predictions that lie beside a checkpoint."""
 
 from __future__ import annotations
 
@@ -8,30 +8,8 @@ from pathlib import Path
 
 from sightline.artifacts import read_json, write_json
 from sightline.digests import sha256_file
-from sightline.errors import DataError
 from sightline.metrics import Score
 from sightline.predictions import Predictions
-from sightline.study import Study
-
-
-def latest_run(home: Study) -> Path:
-    """Directory of the run that was trained last. Raises DataError when there is none."""
-    name = home.about.get("latest_run")
-    if name is None or not (home.runs_path / name).is_dir():
-        raise DataError(f"{home.directory} holds no trained run yet. Train one: sightline train {home.directory}")
-    return home.runs_path / str(name)
-
-
-def checkpoint_of(model: str | Path) -> Path:
-    """Checkpoint that MODEL means: a study's latest run, a run's best, or the file itself."""
-    path = Path(model)
-    if path.is_dir():
-        path = (latest_run(Study.open(path)) if (path / "study.json").exists() else path) / "best.pt"
-    elif not path.exists() and path.with_name(path.name + ".pt").exists():
-        path = path.with_name(path.name + ".pt")  # runs/3f9c/best
-    if not path.is_file():
-        raise DataError(f"There is no model at {model}. Give a study, a run or a checkpoint file (best.pt).")
-    return path
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sightline.artifacts import read_json
 from sightline.errors import ContractError, DataError, SplitError
 from sightline.preprocessing import Preprocessing
+from sightline.runs import checkpoint_of
 from sightline.samples import SampleTable
 from sightline.splits import Splits
 from sightline.study import Study
@@ -62,7 +63,6 @@ def trial_for(
         raise SplitError(f"{home.directory} has no splits, and a model is tried on val alone. Make them: "
                          f"sightline split {home.directory}")  # fmt: skip
     from sightline.inference.editing import trial_of  # torch: other audits do without
-    from sightline.pipeline.results import checkpoint_of
 
     others = {str(path): _opened(Path(path)) for path in against}
     return trial_of(checkpoint_of(model), samples, splits, against=others, device=device)
