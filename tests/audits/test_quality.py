@@ -144,6 +144,15 @@ def test_blank_pictures_of_any_colour(tmp_path: Path) -> None:
     assert "blank" not in told.get("two.png", set())
 
 
+def test_nearly_black_is_dark_and_not_blank(tmp_path: Path) -> None:
+    night = np.full((60, 80), 8, np.uint8)
+    night[10:20, 5:30], night[40:50, 50:75] = 0, 15
+    noise = np.random.default_rng(0).normal(40, 1.5, (60, 80)).round().astype(np.uint8)
+    files = {"night.png": night, "noise.png": noise}
+    told = kinds_of(written(tmp_path / "d", {n: encoded(Image.fromarray(v), "PNG") for n, v in files.items()}))
+    assert [told[name] & {"blank", "dark"} for name in files] == [{"dark"}, {"blank"}]
+
+
 def test_bars_are_those_of_the_upright_picture(tmp_path: Path) -> None:
     boxed = Image.new("RGB", (240, 200))
     boxed.paste(scene(140, 240), (0, 30))

@@ -18,6 +18,10 @@ from sightline.images.containers import ARCHIVES
 BLANK_STD = 0.012
 """Three levels of 255: more than an encoder leaves of one colour."""
 
+BLANK_SPREAD = 0.04
+"""From the first to the last hundredth of the pixels. One colour with noise stays below it; photographs darkened to 6 %
+may deviate as little, but have a range of 15 levels."""
+
 DARK_P99, LIGHT_P5 = 0.32, 0.75
 """The originals lie between 0.43 and 1, and between 0 and 0.63."""
 
@@ -109,6 +113,11 @@ def _is_lost(seen: Appearance) -> Array:
     return np.asarray(seen.evidence.samples.is_ok & ~seen.is_seen & is_named)
 
 
+def _is_blank(seen: Appearance) -> Array:
+    is_even = (seen.column("luminance_std") < BLANK_STD) & (seen.column("colour_std") < BLANK_STD)
+    return np.asarray(is_even & (seen.column("luminance_p99") - seen.column("luminance_p1") < BLANK_SPREAD))
+
+
 def _is_grey(seen: Appearance) -> Array:
     return np.asarray(seen.column("chroma_max") < GREY_CHROMA)
 
@@ -146,7 +155,7 @@ KINDS: tuple[Kind, ...] = (
          says=lambda seen, i: f"named {seen.column('suffix')[i]}, but it is a {NAMES[seen.text('codec')[i]]}: tools "
                               "that go by the name cannot read it"),
     Kind(name="blank", level="warning", score=0.9,
-         is_in=lambda seen: (seen.column("luminance_std") < BLANK_STD) & (seen.column("colour_std") < BLANK_STD),
+         is_in=_is_blank,
          says=_with_share("luminance_mean", "blank: one colour, at {} of full brightness")),
     Kind(name="dark", level="warning", score=0.6, unless=BLANK,
          is_in=lambda seen: seen.column("luminance_p99") < DARK_P99,
