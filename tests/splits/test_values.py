@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -63,10 +65,50 @@ def test_changed_rows_are_noticed(tmp_path: Path) -> None:
         Splits.read(path)
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"how": {"by": "official", "seed": 0}}, "changed after it was written (rule or seed"),
+        ({"how": dict(SPLITS.how) | {"seed": 7}}, "changed after it was written (rule or seed"),
+        ({"fingerprint": "00"}, "changed after it was written (rule or seed"),
+        ({"samples": "00"}, "changed after it was written (rows"),
+        ({"how": None}, "holds no splits of Sightline, or was changed"),
+        ({"version": "three"}, "holds no splits of Sightline, or was changed"),
+        ({"version": [3]}, "holds no splits of Sightline, or was changed"),
+    ],
+)
+def test_what_is_said_of_the_rows_is_sealed_too(tmp_path: Path, changes: dict[str, Any], said: str) -> None:
+    path = tmp_path / "splits.parquet"
+    SPLITS.write(path)
+    table = pq.read_table(path)
+    about = json.loads(table.schema.metadata[b"sightline"])
+    pq.write_table(table.replace_schema_metadata({"sightline": json.dumps(about | changes)}), path)
+    with pytest.raises(DataError, match=re.escape(said)):
+        Splits.read(path)
+    for gone in about:
+        rest = {k: v for k, v in about.items() if k != gone}
+        pq.write_table(table.replace_schema_metadata({"sightline": json.dumps(rest)}), path)
+        with pytest.raises(DataError, match="or was changed"):
+            Splits.read(path)
+    pq.write_table(table.replace_schema_metadata({"sightline": "{no JSON"}), path)
+    with pytest.raises(DataError, match="or was changed"):
+        Splits.read(path)
+
+
+def test_rows_of_another_kind_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "splits.parquet"
+    SPLITS.write(path)
+    table = pq.read_table(path)
+    for ids in (pa.array([b"short"] * len(table)), pa.array([None] * len(table), pa.binary(16))):
+        pq.write_table(table.set_column(0, "sample_id", ids), path)
+        with pytest.raises(DataError, match="or was changed"):
+            Splits.read(path)
+
+
 def test_newer_and_foreign_files_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "splits.parquet"
-    pq.write_table(SPLITS.table.replace_schema_metadata({"sightline": '{"version": 3}'}), path)
-    with pytest.raises(VersionError, match="format 3"):
+    pq.write_table(SPLITS.table.replace_schema_metadata({"sightline": '{"version": 4}'}), path)
+    with pytest.raises(VersionError, match="format 4"):
         Splits.read(path)
     pq.write_table(pa.table({"x": [1]}), path)
     with pytest.raises(DataError, match="holds no splits"):

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[Any, Any]
 
-VERSION = 2
-"""Version of the table's schema; a reader refuses a newer one."""
+VERSION = 3
+"""Version of the file; a reader refuses a newer one. 3 seals the rule and the seed as well as the rows."""
 
 SCHEMA = pa.schema(
     [
@@ -43,6 +43,8 @@ class Split:
 
     name: str
     ids: tuple[bytes, ...] = field(repr=False)
+    splits: str = field(default="", repr=False, compare=False)
+    """Digest of the splits that it is of; empty for other sets of samples."""
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -128,13 +130,13 @@ class Splits:
     @cached_property
     def train(self) -> Split:
         """The samples to fit on; empty only where a set made for testing is sealed whole."""
-        return Split(TRAIN, self._ids_of(TRAIN))
+        return Split(TRAIN, self._ids_of(TRAIN), self.digest)
 
     @cached_property
     def val(self) -> Split | None:
         """The samples to choose by, or None."""
         ids = self._ids_of(VAL)
-        return Split(VAL, ids) if ids else None
+        return Split(VAL, ids, self.digest) if ids else None
 
     @cached_property
     def test(self) -> SealedSplit | None:
@@ -205,26 +207,37 @@ class Splits:
         ids = pa.array([i.hex() for i in self._all_ids], pa.string())
         return self.table.set_column(0, "sample_id", ids).to_pandas()
 
+    @property
+    def _seal(self) -> str:
+        """sha256 of all that is written: the rows, and how and why they came to be."""
+        return digest_of([self.digest, dict(self.how), self.fingerprint])
+
     def write(self, path: Path) -> None:
         """Write splits.parquet, whole; how and why travel in the schema's metadata."""
         about = {"version": VERSION, "how": dict(self.how), "samples": self.samples_digest,
-                 "fingerprint": self.fingerprint, "digest": self.digest}  # fmt: skip
+                 "fingerprint": self.fingerprint, "digest": self.digest, "seal": self._seal}  # fmt: skip
         write_table(Path(path), self.table.replace_schema_metadata({"sightline": json.dumps(about)}))
 
     @classmethod
     def read(cls, path: Path) -> Splits:
         """Read what `write` wrote. Raises VersionError for a newer format, DataError when rows were changed since."""
         table = read_table(Path(path))
-        about = json.loads((table.schema.metadata or {}).get(b"sightline", b"{}"))
-        if about.get("version", 0) > VERSION:
-            raise VersionError(f"{path} was written by a newer version of Sightline (format {about['version']}, this "
-                               f"one reads {VERSION}). Upgrade: pip install -U sightline")  # fmt: skip
-        if "samples" not in about or table.schema.names != SCHEMA.names:
-            raise DataError(f"{path} holds no splits of Sightline. Make them: sightline split STUDY")
-        splits = cls(table.cast(SCHEMA), about["how"], about["samples"], about["fingerprint"])
-        if splits.digest != about["digest"]:
-            raise DataError(f"{path} was changed after it was written (digest {short(splits.digest)}, wanted "
-                            f"{short(about['digest'])}). Make it again: sightline split STUDY")  # fmt: skip
+        try:
+            about = dict(json.loads((table.schema.metadata or {}).get(b"sightline", b"{}")))
+            version = int(about["version"])
+            if version > VERSION:
+                raise VersionError(f"{path} was written by a newer version of Sightline (format {version}, this one "
+                                   f"reads {VERSION}). Upgrade: pip install -U sightline")  # fmt: skip
+            splits = cls(table.cast(SCHEMA), dict(about["how"]), about["samples"], about["fingerprint"])
+            wanted = [about["digest"], about["seal"] if version >= 3 else splits._seal]
+        except (KeyError, TypeError, ValueError) as e:  # of Arrow too: its errors are ValueErrors
+            raise DataError(f"{path} holds no splits of Sightline, or was changed ({type(e).__name__}: {e}). Make them "
+                            "again: sightline split STUDY") from None  # fmt: skip
+        if [splits.digest, splits._seal] != wanted:
+            what, is_, was = ("rows", splits.digest, wanted[0]) if splits.digest != wanted[0] else (
+                "rule or seed", splits._seal, wanted[1])  # fmt: skip
+            raise DataError(f"{path} was changed after it was written ({what}: digest {short(is_)}, wanted "
+                            f"{short(str(was))}). Make it again: sightline split STUDY")  # fmt: skip
         return splits
 
 
