@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import gc
+import weakref
 
 import numpy as np
+import pytest
 import torch
 
+from sightline.augmentation import none
+from sightline.loading import Loader
 from sightline.loading.buffers import Buffers
+from sightline.loading.loader import PREFETCH
+from sightline.samples import SampleTable
+from tests.loading.material import TINY
 
 
 def address(array: np.ndarray) -> int:
@@ -48,17 +55,50 @@ def test_a_graph_that_needs_the_images_keeps_them() -> None:
     assert weight.grad.item() == 3
 
 
-def test_another_shape_starts_afresh_and_no_more_than_asked_is_kept() -> None:
-    buffers = Buffers(2, 1, np.empty)
-    arrays = [buffers.take(2, (4, 4, 3)) for _ in range(3)]
-    first = {address(a) for a in arrays}
-    del arrays
-    gc.collect()
-    again = [buffers.take(2, (4, 4, 3)) for _ in range(2)]
-    assert len(buffers._free) == 0
-    assert address(again[0]) in first
-    small = buffers.take(2, (2, 2, 3))
-    del again
-    gc.collect()
-    assert buffers._free == []  # the former shape is not kept
-    assert small.shape == (2, 2, 2, 3)
+def test_no_more_than_asked_is_kept_and_nothing_of_another_shape() -> None:
+    made: list[weakref.ref[np.ndarray]] = []
+
+    def empty(shape: tuple[int, ...]) -> np.ndarray:
+        array = np.empty(shape)
+        made.append(weakref.ref(array))
+        return array
+
+    def num_held() -> int:
+        return sum(array() is not None for array in made)
+
+    buffers = Buffers(2, 2, empty)
+    batches = [buffers.take(2, (4, 4, 3)) for _ in range(5)]
+    assert num_held() == len(made) == 5
+    del batches
+    assert num_held() == 2
+    batches = [buffers.take(2, (4, 4, 3)) for _ in range(2)]
+    assert len(made) == 5
+    batches.append(buffers.take(2, (2, 2, 3)))
+    assert num_held() == 3
+    del batches[:2]
+    assert num_held() == 1
+    del buffers, batches
+    assert num_held() == 0
+
+
+def test_batches_that_are_never_let_go_do_not_stand_in_the_way() -> None:
+    buffers = Buffers(1, 2, np.empty)
+    held = [buffers.take(1, (9, 9, 3)) for _ in range(3)]
+    array = buffers.take(1, (9, 9, 3))
+    place = address(array)
+    del array
+    array = buffers.take(1, (9, 9, 3))
+    assert address(array) == place
+    assert len(held) == 3
+
+
+def test_a_loader_makes_no_more_memory_than_is_in_use_at_once(
+    arrays: SampleTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loader = Loader(arrays, preprocessing=TINY, augmentation=none(), batch_size=4, threads=2)
+    made: list[tuple[int, ...]] = []
+    monkeypatch.setattr(loader._buffers, "_empty", lambda shape: made.append(shape) or np.empty(shape, np.float32))
+    for _ in range(3):
+        for _batch in loader:
+            pass
+    assert 0 < len(made) <= PREFETCH + 2

@@ -30,6 +30,8 @@ from sightline.samples import SampleTable
 
 PREFETCH = 2
 """Batches under way while the consumer works on one."""
+KEPT = PREFETCH + 4
+"""Batches whose memory is used again: one being begun, one in hand, and two more that a consumer may hold on to."""
 CACHE_BYTES = 4 << 30
 MAX_UNREADABLE = 0.05
 
@@ -121,7 +123,7 @@ class Loader:
         levels = level_type(preprocessing)
         is_late = any(t.is_normalized for t in self._transforms.transforms)
         self._destination = Destination(preprocessing, levels, dtype, torch.device(device), is_late)
-        self._buffers = Buffers(self._batching.capacity, PREFETCH + 2, self._destination.empty)
+        self._buffers = Buffers(self._batching.capacity, KEPT, self._destination.empty)
         self.batch_size = batch_size
         self.threads = len(os.sched_getaffinity(0)) if threads is None else threads
         self._pool = single_threaded_pool(self.threads) if self.threads > 0 else None
