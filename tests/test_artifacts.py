@@ -109,6 +109,14 @@ def test_damaged_json(tmp_path: Path, data: bytes) -> None:
         read_json(tmp_path / "x.json")
 
 
+def test_json_that_is_a_folder_or_lies_below_a_file(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="is a folder; wanted a JSON file"):
+        read_json(tmp_path)
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(DataError, match="cannot be read: Not a directory"):
+        read_json(tmp_path / "file" / "x.json")
+
+
 def test_damaged_and_missing_tables(tmp_path: Path) -> None:
     (tmp_path / "x.parquet").write_bytes(b"PAR1 nothing PAR1")
     with pytest.raises(DataError, match="not a readable Parquet file"):

@@ -62,11 +62,15 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Parsed JSON of a file. Raises DataError when the file is absent or is not JSON."""
+    """Parsed JSON of a file. Raises DataError when the file is absent, cannot be read, or is not JSON."""
     try:
         return json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         raise DataError(f"{path} does not exist.") from None
+    except IsADirectoryError:
+        raise DataError(f"{path} is a folder; wanted a JSON file.") from None
+    except OSError as e:
+        raise DataError(f"{path} cannot be read: {e.strerror}.") from None
     except (UnicodeDecodeError, json.JSONDecodeError) as e:
         raise DataError(f"{path} is not valid JSON ({e}). Restore the file, or make it again with its verb.") from None
 
