@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import groupby, islice
 from operator import itemgetter
 from pathlib import Path
@@ -68,12 +69,15 @@ def _entries(folder: Path, suffix: str | tuple[str, ...]) -> tuple[list[Path], l
     return sorted(files, key=os.fsencode), sorted(folders, key=os.fsencode)
 
 
-def blocks_of(source: Path, root: Path, archives: Sequence[Archive], suffix: str) -> Iterator[Listing]:
-    """Samples of class folders in archives below `root`, in blocks. Raises DataError as for the tree on a disk.
+def blocks_of(source: Path, suffix: str, pieces: Callable[[Path], Iterator[Members]]) -> Iterator[Listing]:
+    """Samples of class folders in an archive, or in those that a folder consists of, in blocks.
 
-    A lone folder around everything is left out of the keys, as a person would step into it.
+    `pieces` gives the members of a file, as `Archive` wants them. A lone folder around everything is left out of the
+    keys, as a person would step into it. Raises DataError as for the tree on a disk.
     """
     is_alone = source.is_file()
+    root, files = (source.parent, [source]) if is_alone else (source, archives_in(source, suffix))
+    archives = [Archive(file=f.relative_to(root).as_posix(), pieces=partial(pieces, f)) for f in files]
     with MemberOrder() as members:
         outlines = [_outline(a, archive, members) for a, archive in enumerate(archives)]
         prefixes = ["" if is_alone else o.prefix(a.file, suffix) for a, o in zip(archives, outlines, strict=True)]
