@@ -9,6 +9,7 @@ import pytest
 from sightline.digests import short
 from sightline.errors import DataError, VersionError
 from sightline.runs import Run
+from sightline.splits import Splits
 from tests.training.material import divided, recipe, stripes
 
 ABOUT = {
@@ -24,10 +25,12 @@ def _run(tmp_path: Path) -> Run:
 def test_a_run_is_a_directory_named_by_its_digest(tmp_path: Path) -> None:
     run = _run(tmp_path)
     assert run.directory == tmp_path / "runs" / short(run.digest)
-    assert {p.name for p in run.directory.iterdir()} == {"recipe.json", "run.json", "log.jsonl"}
+    assert {p.name for p in run.directory.iterdir()} == {"recipe.json", "run.json", "log.jsonl", "splits.parquet"}
     assert not run.is_finished
     back = Run.open(run.directory, run.samples, run.splits)
     assert back.recipe == run.recipe
+    assert run.splits is not None
+    assert Splits.read(back.splits_path).digest == run.splits.digest
     assert back.digest == run.digest
     assert Run.open(run.best).directory == run.directory
     assert "not finished" in repr(back)

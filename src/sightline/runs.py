@@ -54,7 +54,7 @@ def checkpoint_of(model: str | Path) -> Path:
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """A directory with recipe.json, run.json, log.jsonl, best.pt and last.pt."""
+    """A directory with recipe.json, splits.parquet, run.json, log.jsonl, best.pt and last.pt."""
 
     directory: Path
     recipe: Recipe
@@ -69,6 +69,7 @@ class Run:
         """
         digest = digest_of_run(recipe, samples, splits, about["model"])
         run = cls(Path(out) / short(digest), recipe, samples, splits)
+        splits.write(run.splits_path)
         write_json(run.recipe_path, recipe.to_json())
         facts = {"version": VERSION, "digest": digest, "recipe": recipe.digest, "samples": samples.digest,
                  "splits": splits.digest, "finished": False}  # fmt: skip
@@ -101,6 +102,11 @@ class Run:
     def recipe_path(self) -> Path:
         """recipe.json."""
         return self.directory / "recipe.json"
+
+    @property
+    def splits_path(self) -> Path:
+        """splits.parquet: what it was fitted to and chosen by, also when the study has been divided anew."""
+        return self.directory / "splits.parquet"
 
     @property
     def json_path(self) -> Path:

@@ -22,10 +22,11 @@ from sightline.evaluation import evaluate
 from sightline.inference import Classifier, predict
 from sightline.ledger import Ledger
 from sightline.metrics import Score
+from sightline.runs import Run
 from sightline.samples import SCHEMA, Classes, SampleTable
-from sightline.splits import Splits, split
+from sightline.splits import Split, Splits, split
 from tests.inference.material import classifier_for, saved
-from tests.training.material import divided, stripes
+from tests.training.material import divided, recipe, stripes
 
 
 @pytest.fixture
@@ -173,7 +174,7 @@ def test_mistakes_cost_no_look(samples: SampleTable, splits: Splits, tmp_path: P
     space = Classes(("across", "down", "upside"), ("a", "b", "c"))
     renamed = SampleTable(samples.table, space, "renamed", samples.roots)
     for asked, wanted, said in (
-        ([model, tmp_path / "absent.pt"], DataError, "does not exist"),
+        ([model, tmp_path / "absent.pt"], DataError, "There is no model at"),
         ([], DataError, "list is empty"),
         ([saved(tmp_path / "other.pt", samples, space)], ContractError, "'slanted'.*'upside'"),
     ):
@@ -202,6 +203,29 @@ def test_a_model_fitted_to_other_splits_is_refused(
     leaner = splits.without([splits.train.ids[0]])  # the test is the same
     assert leaner.test is not None
     assert one(evaluate(old, samples, leaner.test, ledger=ledger, device="cpu")).look == 1
+
+
+def test_val_that_was_trained_on_is_refused(samples: SampleTable, splits: Splits, tmp_path: Path) -> None:
+    """The run keeps what it was fitted to, so that it is asked by sample; a checkpoint alone has its digests."""
+    again = split(samples, val=0.2, test=0.2, seed=1)
+    assert again.val is not None
+    assert splits.val is not None
+    run = Run.create(tmp_path / "runs", recipe(), samples, splits, {"model": {}})
+    model = trained(run.best, samples, splits)
+    seen = len({*again.val.ids} & {*splits.train.ids})
+    assert seen > 0
+    with pytest.raises(SplitError, match=f"^{seen} samples of val were in train when .* was trained, on other splits"):
+        evaluate(model, samples, again.val, device="cpu")
+    unseen = Split("val", tuple(i for i in again.val.ids if i not in splits.train.ids), again.digest)
+    assert one(evaluate(model, samples, unseen, device="cpu")).n == len(unseen)
+    other_table = replace(samples, table=samples.table.slice(0, 80))
+    with pytest.raises(SplitError, match="samples of val were in train"):  # the ids are what counts
+        evaluate(model, other_table, split(other_table, val=0.2, seed=1).val or splits.val, device="cpu")
+    alone = model.rename(tmp_path / "alone.pt")
+    with pytest.raises(SplitError, match="samples of this val may have been in its training"):
+        evaluate(alone, samples, again.val, device="cpu")
+    assert one(evaluate(alone, samples, splits.val, device="cpu")).n == len(splits.val)
+    assert one(evaluate(alone, samples, splits.train, device="cpu")).split == "train"
 
 
 def test_arguments_without_effect_are_refused(samples: SampleTable, splits: Splits, ledger: Path) -> None:

@@ -17,6 +17,7 @@ from sightline import distributed
 from sightline.audits import Findings
 from sightline.digests import digest_of, short
 from sightline.errors import DataError, LedgerError, SplitError
+from sightline.evaluation.unseen import require_unseen
 from sightline.inference import Classifier
 from sightline.inference.predicting import Model, as_classifier
 from sightline.ledger import Ledger, Look
@@ -37,8 +38,9 @@ def evaluate(
     that says why. Several models in one call are one look. With `findings`, `without_leaks` is the top-1 without the
     test samples that have a copy in train. Intervals follow the table's groups.
 
-    Raises ContractError where classes or preprocessing are not a model's own, SplitError for a model fitted to other
-    splits of these samples, LedgerError for a look that is not allowed; all of them before the test is opened.
+    Raises ContractError where classes or preprocessing are not a model's own, SplitError for a model fitted to samples
+    of the split, or to splits that sealed another test, LedgerError for a look that is not allowed; all of them before
+    the test is opened.
     """
     chosen = [models] if isinstance(models, str | Path | Classifier | Run) else list(models)
     if not chosen:
@@ -52,6 +54,8 @@ def evaluate(
             scores = _sealed(classifiers, samples, split, _ledger(ledger, split), note, findings)
         else:
             _refuse_without_effect(split, ledger=ledger, note=note)
+            for model, classifier in zip(chosen, classifiers, strict=True):
+                require_unseen(model, classifier.digests, samples, split)
             rows = _rows(samples, split.ids)
             scores = tuple(_scored(c, rows, digests, split.name) for c in classifiers)
     return scores[0] if isinstance(models, str | Path | Classifier | Run) else scores

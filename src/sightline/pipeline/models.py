@@ -13,6 +13,7 @@ from sightline.checkpoint import load as load_checkpoint
 from sightline.digests import digest_of, sha256_file
 from sightline.errors import DataError, LedgerError, SplitError
 from sightline.formats.class_folders import NOT_IMAGES
+from sightline.inference.predicting import FITTED
 from sightline.metrics import Score
 from sightline.pipeline.data import read_hashed, read_splits
 from sightline.pipeline.embedding import write_features
@@ -20,7 +21,8 @@ from sightline.pipeline.outcome import Outcome
 from sightline.pipeline.recipe import recipe_for
 from sightline.pipeline.results import Results
 from sightline.runs import Run, checkpoint_of
-from sightline.splits import Splits
+from sightline.samples import SampleTable
+from sightline.splits import Split, Splits
 from sightline.study import Study
 
 
@@ -151,7 +153,7 @@ def evaluate(study: str | Path, models: Sequence[str | Path] = (), *, split: str
                          f"sightline split {home.directory} --{split or 'test'} 0.1")
     findings = Findings.read(home.findings_path) if home.findings_path.exists() else None
     for checkpoint in checkpoints:
-        _refuse_learnt(home, checkpoint, splits, [name for name in parts if split in {None, name}])
+        _require_unseen(home, checkpoint, samples, splits, [part for part in parts if split in {None, part}])
     scored: dict[Path, dict[str, Score]] = {c: {} for c in checkpoints}
     for name, part in parts.items():
         if part is None or split not in {None, name}:
@@ -164,20 +166,18 @@ def evaluate(study: str | Path, models: Sequence[str | Path] = (), *, split: str
     return _evaluated(home, scored)
 
 
-def _refuse_learnt(home: Study, checkpoint: Path, splits: Splits, parts: Sequence[str]) -> None:
-    """Raise SplitError for a model of before a review that was fitted to samples which it is to be scored on now."""
-    fitted = load_checkpoint(checkpoint).digests
-    path = home.former_splits_path(fitted.get("splits", ""))
-    if fitted.get("samples") == splits.samples_digest or not path.exists():
-        return
-    then, now = (dict(zip(*(value.table[name].to_pylist() for name in ("sample_id", "split")), strict=True))
-                 for value in (Splits.read(path), splits))  # fmt: skip
-    for part, learnt in (("test", {"train", "val"}), ("val", {"train"})):
-        seen = sum(now[i] == part and then.get(i) in learnt for i in now)
-        if seen and part in parts:
-            raise SplitError(f"{seen:,} samples of {part} were in {' or '.join(sorted(learnt))} when {checkpoint} was "
-                             "trained, before the samples were corrected in review and divided anew. Train again: "
-                             f"sightline train {home.directory}")  # fmt: skip
+def _require_unseen(
+    home: Study, checkpoint: Path, samples: SampleTable, splits: Splits, parts: Sequence[str]
+) -> None:  # fmt: skip
+    """Raise SplitError for a model that was fitted to samples which it is to be scored on now, before any is opened."""
+    digests = load_checkpoint(checkpoint).digests
+    fitted = {name: digests[part] for name, part in FITTED.items() if part in digests}
+    former = home.former_splits_path(fitted.get("trained_on_splits", ""))  # of before a review
+    then = Splits.read(former) if former.exists() else None
+    now = list(zip(*(splits.table[name].to_pylist() for name in ("sample_id", "split")), strict=True))
+    for part in parts:
+        asked = Split(part, tuple(i for i, name in now if name == part), splits.digest)
+        evaluation.require_unseen(checkpoint, fitted, samples, asked, then)
 
 
 def _evaluated(home: Study, scored: Mapping[Path, Mapping[str, Score]]) -> Outcome:
