@@ -8,11 +8,11 @@ from __future__ import annotations
 import os
 import posixpath
 from collections.abc import Iterable, Iterator
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 
 from sightline.errors import DataError
-from sightline.formats.archived_folders import Archive, archives_in, blocks_of
+from sightline.formats.archived_folders import archives_in, blocks_of
 from sightline.formats.class_tree import is_hidden
 from sightline.formats.listing import Attributes, Format, Listing, joined
 from sightline.formats.members import Members, tidied, together
@@ -64,10 +64,7 @@ def read(path: Path, attributes: Attributes) -> Listing:
 
 def read_blocks(path: Path, attributes: Attributes) -> Iterator[Listing]:
     """The samples that `read` gives, some thousands at a time."""
-    files = [path] if path.is_file() else archives_in(path, SUFFIX)
-    root = path.parent if path.is_file() else path
-    archives = [Archive(file=f.relative_to(root).as_posix(), pieces=partial(pieces_in, f)) for f in files]
-    return blocks_of(path, root, archives, SUFFIX)
+    return blocks_of(path, SUFFIX, pieces_in)
 
 
 FORMAT = Format(name="tar", is_at=is_at, read=read, read_blocks=read_blocks)

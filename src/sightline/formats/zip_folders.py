@@ -11,11 +11,10 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 from sightline.errors import DataError
-from sightline.formats.archived_folders import Archive, archives_in, blocks_of
+from sightline.formats.archived_folders import archives_in, blocks_of
 from sightline.formats.listing import Attributes, Format, Listing, joined
 from sightline.formats.members import Members, tidied
 from sightline.images.parsing import ZIP_ERRORS
@@ -48,10 +47,7 @@ def read(path: Path, attributes: Attributes) -> Listing:
 
 def read_blocks(path: Path, attributes: Attributes) -> Iterator[Listing]:
     """The samples that `read` gives, some thousands at a time."""
-    files = [path] if path.is_file() else archives_in(path, SUFFIX)
-    root = path.parent if path.is_file() else path
-    archives = [Archive(file=f.relative_to(root).as_posix(), pieces=partial(_pieces, f)) for f in files]
-    return blocks_of(path, root, archives, SUFFIX)
+    return blocks_of(path, SUFFIX, _pieces)
 
 
 FORMAT = Format(name="zip", is_at=is_at, read=read, read_blocks=read_blocks)
