@@ -187,3 +187,14 @@ def test_what_there_is_nothing_to_look_into_for_is_not_said_to_have_found_nothin
     ran = sl.audit(plain_samples([20, 20])).checks
     assert ran == tuple(c.name for c in CHECKS if c.name not in {"normalization", "shortcut-effect"})
     assert sl.audit(plain_samples([20, 20]), checks=["shortcut-effect"]).checks == ("shortcut-effect",)
+
+
+NOTHING = [([], []), (["quality"], ["quality"]), (None, [c.name for c in CHECKS])]
+
+
+@pytest.mark.parametrize(("checks", "without"), NOTHING)
+def test_an_audit_without_any_check_is_refused(checks: list[str] | None, without: list[str]) -> None:
+    """It would say that nothing was found, and the command would write that over what had been found."""
+    samples = plain_samples([40, 40, 40])
+    with pytest.raises(DataError, match="No check is left to run"):
+        audit(samples, checks=checks, without=without)

@@ -88,12 +88,14 @@ def audit(
     order; `predictions` those of a run for samples it was not fitted to; `contracts` are preprocessing whose
     normalization is looked into, by what to call it; `trial` is a model that answers edited images. A check whose extra
     is not installed says so in a finding, and is refused by name with MissingExtraError. Raises DataError for an
-    unknown check, or splits of other samples.
+    unknown check, for none at all, or splits of other samples.
     """
     known = {check.name: check for check in CHECKS}
     for name in (*(checks or ()), *without):
         if name not in known:
             raise DataError(f"There is no check {name!r}.{did_you_mean(name, known)}")
+    if set(known if checks is None else checks) <= set(without):
+        raise DataError(f"No check is left to run. Name some: {', '.join(known)}.")
     if splits is not None and splits.samples_digest != samples.digest:
         raise DataError(f"The splits were made for other samples than {samples.name} holds now. Assign them again: "
                         "sightline split STUDY")  # fmt: skip
