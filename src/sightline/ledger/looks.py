@@ -50,7 +50,17 @@ class Look:
     def __str__(self) -> str:
         when = datetime.fromisoformat(self.time).strftime("%Y-%m-%d %H:%M")
         fold = f', fold {self.fold[0]} of {self.fold[1]}' if self.fold else ""
-        return f'look {self.number}: {when}, "{self.note}"{fold}, {_said(self.result)}'
+        shown = ", ".join(f"{100 * v:.1f} %" for v in self.top1)
+        said = "no result" if self.result is None else f"top-1 {shown}" if shown else "result recorded"
+        return f'look {self.number}: {when}, "{self.note}"{fold}, {said}'
+
+    @property
+    def top1(self) -> list[float]:
+        """Top-1 of each checkpoint that was scored, in [0, 1]; empty where none is recorded."""
+        found = (self.result or {}).get("top1")
+        each = found if isinstance(found, Sequence) and not isinstance(found, str) else [found]
+        numbers = [v["value"] if isinstance(v, Mapping) else v for v in each]
+        return [v for v in numbers if isinstance(v, int | float)]
 
     @property
     def correction(self) -> str:
@@ -61,16 +71,6 @@ class Look:
     def to_json(self) -> dict[str, Any]:
         """The look as JSON types."""
         return {k: v for k, v in plain(self).items() if k != "type"}
-
-
-def _said(result: Mapping[str, Any] | None) -> str:
-    if result is None:
-        return "no result"
-    top1 = result.get("top1")
-    values = top1 if isinstance(top1, Sequence) and not isinstance(top1, str) else [top1]
-    numbers = [v["value"] if isinstance(v, Mapping) else v for v in values]
-    shown = [f"{100 * v:.1f} %" for v in numbers if isinstance(v, int | float)]
-    return f"top-1 {', '.join(shown)}" if shown else "result recorded"
 
 
 def next_number(sealed: SealedSplit, looks: Sequence[Look], note: str | None) -> int:

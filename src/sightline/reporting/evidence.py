@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -174,15 +174,10 @@ def _look(look: Look, score: Score | None) -> dict[str, Any]:
     number = f"{look.number}, fold {look.fold[0]} of {look.fold[1]}" if look.fold else str(look.number)
     return {
         "number": number, "time": f"{datetime.fromisoformat(look.time):%Y-%m-%d %H:%M} UTC", "note": look.note,
-        "verb": look.verb, "checkpoints": look.checkpoints, "top1": _result(look.result),
+        "verb": look.verb, "checkpoints": look.checkpoints, "top1": _top1(look),
         "is_this": score is not None and score.look == look.number,
     }  # fmt: skip
 
 
-def _result(result: Mapping[str, Any] | None) -> str:
-    if result is None:
-        return "no result"
-    top1 = result.get("top1")
-    values = top1 if isinstance(top1, Sequence) and not isinstance(top1, str) else [top1]
-    numbers = [v["value"] if isinstance(v, Mapping) else v for v in values]
-    return ", ".join(percent(v) for v in numbers if isinstance(v, int | float)) or MISSING
+def _top1(look: Look) -> str:
+    return "no result" if look.result is None else ", ".join(map(percent, look.top1)) or MISSING
