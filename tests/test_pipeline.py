@@ -91,7 +91,7 @@ def test_run_leaves_every_artifact_and_their_digests(finished: tuple[Path, list[
     assert {"study.json", "samples.parquet", "classes.parquet", "splits.parquet", "findings.parquet", "checklist.json",
             "ledger.jsonl", "report.html"} <= names  # fmt: skip
     [run] = (study / "runs").iterdir()
-    kept = {"recipe.json", "run.json", "log.jsonl", "best.pt", "last.pt", "scores.json",
+    kept = {"recipe.json", "splits.parquet", "run.json", "log.jsonl", "best.pt", "last.pt", "scores.json",
             "predictions-val.parquet", "predictions-test.parquet"}  # fmt: skip
     assert kept == {p.name for p in run.iterdir()}
     assert not [n for n in names if n.endswith(".tmp")]
