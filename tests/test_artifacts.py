@@ -13,7 +13,16 @@ import pyarrow.parquet as pq
 import pytest
 
 from sightline import artifacts
-from sightline.artifacts import read_json, read_table, write_bytes, write_json, write_table, written_whole
+from sightline.artifacts import (
+    about_of,
+    as_metadata,
+    read_json,
+    read_table,
+    write_bytes,
+    write_json,
+    write_table,
+    written_whole,
+)
 from sightline.errors import DataError
 
 
@@ -23,6 +32,13 @@ def test_round_trips(tmp_path: Path) -> None:
     table = pa.table({"n": [1, 2]}).replace_schema_metadata({"sightline": "{}"})
     write_table(tmp_path / "x.parquet", table)
     assert read_table(tmp_path / "x.parquet").equals(table, check_metadata=True)
+
+
+def test_a_table_says_what_it_is_and_one_of_somebody_else_nothing() -> None:
+    table = pa.table({"n": [1, 2]})
+    assert about_of(table.replace_schema_metadata(as_metadata({"version": 1, "ü": [2]}))) == {"version": 1, "ü": [2]}
+    for metadata in (None, {"pandas": "{}"}, {"sightline": "no JSON"}, {"sightline": "[1]"}):
+        assert about_of(table.replace_schema_metadata(metadata)) == {}
 
 
 def test_a_folder_called_key_value_adds_no_column(tmp_path: Path) -> None:

@@ -125,6 +125,12 @@ def test_round_trip(tmp_path_factory: pytest.TempPathFactory, facts: list[tuple[
     )  # fmt: skip
 
 
+def test_a_table_of_something_else_is_refused(tmp_path: Path) -> None:
+    samples(2).write(tmp_path / "s", tmp_path / "c")
+    with pytest.raises(DataError, match="is no table that Sightline wrote"):
+        SampleTable.read(tmp_path / "c", tmp_path / "c")
+
+
 def test_classes_of_another_table_are_refused(tmp_path: Path) -> None:
     samples(2).write(tmp_path / "s", tmp_path / "c")
     other = SampleTable(samples(2).table, Classes(("b", "a"), ("b", "a")), "test")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sightline.digests import plain
-from sightline.errors import DataError
+from sightline.errors import DataError, VersionError
 
 ROWS = 65_536
 """Rows of a group: about 9 MB of sample metadata. Half and twice as many take the same space and time within 1 %."""
+
+_ABOUT = "sightline"
 
 
 @contextmanager
@@ -73,6 +75,27 @@ def read_json(path: Path) -> Any:
         raise DataError(f"{path} cannot be read: {e.strerror}.") from None
     except (UnicodeDecodeError, json.JSONDecodeError) as e:
         raise DataError(f"{path} is not valid JSON ({e}). Restore the file, or make it again with its verb.") from None
+
+
+def require_known(version: int, newest: int, what: object) -> None:
+    """Raises VersionError naming `what` where its format is one that this version of Sightline does not know yet."""
+    if version > newest:
+        raise VersionError(f"{what} was written by a newer version of Sightline (format {version}, this one reads "
+                           f"{newest}). Upgrade: pip install -U sightline")
+
+
+def as_metadata(about: Mapping[str, Any]) -> dict[str, str]:
+    """What a table says about itself, as metadata of its schema."""
+    return {_ABOUT: json.dumps(about)}
+
+
+def about_of(table: pa.Table) -> dict[str, Any]:
+    """What `as_metadata` made part of a table; empty for a table of somebody else's."""
+    try:
+        about = json.loads((table.schema.metadata or {}).get(_ABOUT.encode(), b"{}"))
+    except ValueError:
+        return {}
+    return about if isinstance(about, dict) else {}
 
 
 def write_table(path: Path, table: pa.Table) -> None:

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from sightline import models
-from sightline.artifacts import written_whole
-from sightline.errors import ContractError, DataError, VersionError
+from sightline.artifacts import require_known, written_whole
+from sightline.errors import ContractError, DataError
 from sightline.preprocessing import Preprocessing
 from sightline.recipes import Recipe
 
@@ -113,9 +113,7 @@ def load(path: str | Path) -> Checkpoint:
     if not isinstance(data, dict) or "sightline_checkpoint" not in data:
         raise DataError(f"{path} is no checkpoint of Sightline: it has no preprocessing and no classes. Give a run's "
                         "best.pt.")
-    if data["sightline_checkpoint"] > VERSION:
-        raise VersionError(f"{path} was written by a newer version of Sightline (format "
-                           f"{data['sightline_checkpoint']}, this one reads {VERSION}). pip install -U sightline")
+    require_known(data["sightline_checkpoint"], VERSION, path)
     return Checkpoint(
         recipe=Recipe.from_json(json.loads(data["recipe"])),
         preprocessing=Preprocessing.from_json(json.loads(data["preprocessing"])),

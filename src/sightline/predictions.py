@@ -6,7 +6,6 @@ again, for any part of the samples, without the model.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -18,9 +17,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sightline.artifacts import read_table, write_table
+from sightline.artifacts import about_of, as_metadata, read_table, require_known, write_table
 from sightline.digests import digest_of, digest_of_rows, short
-from sightline.errors import DataError, VersionError
+from sightline.errors import DataError
 from sightline.samples import Classes, SampleTable
 
 if TYPE_CHECKING:
@@ -235,16 +234,14 @@ class Predictions:
             "version": VERSION, "meta": dict(self.meta), "digest": self.digest,
             "classes": {"ids": self.classes.ids, "names": self.classes.names, "policy": self.classes.policy},
         }  # fmt: skip
-        write_table(path, self.table.replace_schema_metadata({"sightline": json.dumps(about)}))
+        write_table(path, self.table.replace_schema_metadata(as_metadata(about)))
 
     @classmethod
     def read(cls, path: Path) -> Predictions:
         """Read what `write` wrote. Raises DataError for another kind of file, VersionError for a newer format."""
         table = read_table(path)
-        about = json.loads((table.schema.metadata or {}).get(b"sightline", b"{}"))
-        if about.get("version", 0) > VERSION:
-            raise VersionError(f"{path} was written by a newer version of Sightline (format {about['version']}, this "
-                               f"one reads {VERSION}). Upgrade: pip install -U sightline")
+        about = about_of(table)
+        require_known(about.get("version", 0), VERSION, path)
         if "logits" not in table.schema.names or "classes" not in about:
             raise DataError(f"{path} holds no predictions of Sightline. Make them: sightline predict MODEL ...")
         c = about["classes"]

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sightline.artifacts import read_json, write_bytes, write_json
+from sightline.artifacts import read_json, require_known, write_bytes, write_json
 from sightline.digests import digest_of, plain, short
-from sightline.errors import DataError, VersionError
+from sightline.errors import DataError
 from sightline.recipes import Recipe
 from sightline.samples import SampleTable
 from sightline.splits import Splits
@@ -89,9 +89,7 @@ class Run:
             raise DataError(f"{directory} is not a run (no run.json). Runs lie in STUDY/runs; make one: "
                             "sightline train STUDY")  # fmt: skip
         about = read_json(path / "run.json")
-        if about.get("version", 0) > VERSION:
-            raise VersionError(f"{path} was written by a newer version of Sightline (format {about['version']}, this "
-                               f"one reads {VERSION}). Upgrade: pip install -U sightline")
+        require_known(about.get("version", 0), VERSION, path)
         for name, value in (("samples", samples), ("splits", splits)):
             if value is not None and value.digest != about[name]:
                 raise DataError(f"{path} was trained on {name} {short(about[name])}, got {short(value.digest)}. "

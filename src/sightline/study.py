@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sightline.artifacts import read_json, write_json
+from sightline.artifacts import read_json, require_known, write_json
 from sightline.digests import short
-from sightline.errors import DataError, VersionError
+from sightline.errors import DataError
 from sightline.samples import SampleTable
 from sightline.samples.writing import Written, write_pieces
 
@@ -48,12 +48,7 @@ class Study:
         return study
 
     def _check_version(self) -> None:
-        version = self.about.get("version", 0)
-        if version > VERSION:
-            raise VersionError(
-                f"{self.directory} was written by a newer version of Sightline (format {version}, this one reads "
-                f"{VERSION}). Upgrade: pip install -U sightline"
-            )
+        require_known(self.about.get("version", 0), VERSION, self.directory)
 
     @property
     def json(self) -> Path:

@@ -97,7 +97,7 @@ def test_a_description_of_other_things_is_refused(out: Path, text: str) -> None:
 
 def test_a_table_of_other_things_is_refused(out: Path) -> None:
     pq.write_table(pa.table({"a": [1]}), out / "sightline.parquet")
-    with pytest.raises(DataError, match="is no table that `convert` wrote"):
+    with pytest.raises(DataError, match="is no table that Sightline wrote"):
         sl.index(out)
 
 

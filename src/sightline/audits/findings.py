@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sightline.artifacts import read_table, write_table
+from sightline.artifacts import about_of, as_metadata, read_table, require_known, write_table
 from sightline.digests import digest_of, digest_of_rows, short
-from sightline.errors import DataError, VersionError
+from sightline.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -170,16 +170,14 @@ class Findings:
     def write(self, path: Path) -> None:
         """Write findings.parquet, whole."""
         about = {"version": VERSION, "checks": list(self.checks), "about": dict(self.about), "digest": self.digest}
-        write_table(Path(path), self.table.replace_schema_metadata({"sightline": json.dumps(about)}))
+        write_table(Path(path), self.table.replace_schema_metadata(as_metadata(about)))
 
     @classmethod
     def read(cls, path: Path) -> Findings:
         """Read what `write` wrote. Raises DataError for another kind of file, VersionError for a newer format."""
         table = read_table(Path(path))
-        about = json.loads((table.schema.metadata or {}).get(b"sightline", b"{}"))
-        if about.get("version", 0) > VERSION:
-            raise VersionError(f"{path} was written by a newer version of Sightline (format {about['version']}, this "
-                               f"one reads {VERSION}). Upgrade: pip install -U sightline")  # fmt: skip
+        about = about_of(table)
+        require_known(about.get("version", 0), VERSION, path)
         if "checks" not in about or table.schema.names != SCHEMA.names:
             raise DataError(f"{path} holds no findings of Sightline. Make them: sightline audit STUDY")
         return cls(table.cast(SCHEMA), tuple(about["checks"]), about["about"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from sightline.artifacts import read_table, write_table
+from sightline.artifacts import about_of, as_metadata, read_table, write_table
 from sightline.errors import DataError
 from sightline.samples import SampleTable
 
@@ -48,8 +47,7 @@ def read_embeddings(path: Path, samples: SampleTable) -> Embeddings:
         raise DataError(f"{path} names a sample twice. Give one row for each.")
     out = np.full((len(samples), values.shape[1]), np.nan, np.float32)
     out[positions] = values
-    about = json.loads((table.schema.metadata or {}).get(b"sightline", b"{}"))
-    return Embeddings(out, about.get("meta", {}))
+    return Embeddings(out, about_of(table).get("meta", {}))
 
 
 def write_embeddings(path: Path, ids: Sequence[bytes], values: Array, meta: Mapping[str, Any]) -> None:
@@ -57,7 +55,7 @@ def write_embeddings(path: Path, ids: Sequence[bytes], values: Array, meta: Mapp
     flat = pa.array(np.ascontiguousarray(values, np.float32).ravel())
     column = pa.FixedSizeListArray.from_arrays(flat, values.shape[1])
     table = pa.table({"sample_id": pa.array(ids, pa.binary(16)), COLUMN: column})
-    write_table(path, table.replace_schema_metadata({"sightline": json.dumps({"meta": dict(meta)})}))
+    write_table(path, table.replace_schema_metadata(as_metadata({"meta": dict(meta)})))
 
 
 def _of_array(path: Path, samples: SampleTable) -> Array:

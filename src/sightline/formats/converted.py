@@ -9,8 +9,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from sightline.artifacts import read_json
-from sightline.errors import DataError, VersionError
+from sightline.artifacts import read_json, require_known
+from sightline.errors import DataError
 from sightline.formats.class_folders import IMAGE_SUFFIXES
 from sightline.formats.listing import Attributes, Format, Listing
 from sightline.samples import SampleTable
@@ -77,8 +77,8 @@ FORMAT = Format(name="a converted folder", is_at=is_at, read=read)
 
 def _description(folder: Path) -> dict[str, Any]:
     about = read_json(folder / DESCRIPTION)
-    if isinstance(about, dict) and isinstance(about.get("version"), int) and about["version"] > VERSION:
-        raise VersionError(f"{folder} was written by a newer version of Sightline. Upgrade: pip install -U sightline")
+    if isinstance(about, dict) and isinstance(about.get("version"), int):
+        require_known(about["version"], VERSION, folder)
     kinds = {"to": str, "samples": str, "files": dict}
     if not isinstance(about, dict) or any(not isinstance(about.get(name), kind) for name, kind in kinds.items()):
         raise DataError(f"{folder / DESCRIPTION} is not what `convert` writes; wanted {', '.join(kinds)}. {_advice()}")

@@ -13,8 +13,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from sightline.artifacts import require_known
 from sightline.digests import digest_of_rows
-from sightline.errors import DataError, VersionError
+from sightline.errors import DataError
 from sightline.inspection.schema import SCHEMA, VERSION
 from sightline.inspection.thumbnails import Thumbnails
 from sightline.samples import SampleTable
@@ -127,9 +128,7 @@ def _about(file: pq.ParquetFile, path: Path) -> Mapping[str, Any]:
     if stored is None:
         raise DataError(f"{path} holds no inspection of Sightline. Remove it; `sightline audit` makes it.")
     about: dict[str, Any] = json.loads(stored)
-    if about["version"] > VERSION:
-        raise VersionError(f"{path} was written by a newer version of Sightline (format {about['version']}, this one "
-                           f"reads {VERSION}). Upgrade: pip install -U sightline")  # fmt: skip
+    require_known(about["version"], VERSION, path)
     return about
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sightline.artifacts import about_of, as_metadata, require_known
 from sightline.digests import digest_of
-from sightline.errors import DataError, VersionError
+from sightline.errors import DataError
 from sightline.samples.schema import VERSION
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Classes:
                 "name": pa.array(self.names, pa.string()),
             }
         )
-        return table.replace_schema_metadata({"sightline": json.dumps({"version": VERSION, "policy": self.policy})})
+        return table.replace_schema_metadata(as_metadata({"version": VERSION, "policy": self.policy}))
 
     @classmethod
     def from_arrow(cls, table: pa.Table) -> Classes:
@@ -78,13 +78,9 @@ class Classes:
 
 def metadata_of(table: pa.Table, what: str) -> dict[str, Any]:
     """What a Parquet table of ours says about itself. Raises VersionError for a newer format."""
-    stored = json.loads((table.schema.metadata or {}).get(b"sightline", b"{}"))
-    if stored.get("version", VERSION) > VERSION:
-        raise VersionError(
-            f"{what} was written by a newer version of Sightline (format {stored['version']}, this one reads "
-            f"{VERSION}). Upgrade: pip install -U sightline"
-        )
-    return dict(stored)
+    about = about_of(table)
+    require_known(about.get("version", VERSION), VERSION, what)
+    return about
 
 
 def spaces_to_arrow(classes: Classes, spaces: Mapping[str, Classes]) -> pa.Table:
@@ -95,7 +91,7 @@ def spaces_to_arrow(classes: Classes, spaces: Mapping[str, Classes]) -> pa.Table
         for name, space in every.items()
     ]
     about = {"version": VERSION, "policies": {name: space.policy for name, space in every.items()}}
-    return pa.concat_tables(parts).replace_schema_metadata({"sightline": json.dumps(about)})
+    return pa.concat_tables(parts).replace_schema_metadata(as_metadata(about))
 
 
 def spaces_from_arrow(table: pa.Table) -> tuple[Classes, dict[str, Classes]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -13,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sightline.artifacts import read_table, write_table
+from sightline.artifacts import as_metadata, read_table, write_table
 from sightline.digests import digest_of, digest_of_rows, short
 from sightline.errors import DataError
 from sightline.images import PACKAGE, ImageReader
@@ -221,7 +220,7 @@ class SampleTable:
         """
         about = self.about_in(samples, self.digest)
         write_table(classes, spaces_to_arrow(self.classes, self.spaces))
-        write_table(samples, self.table.replace_schema_metadata({"sightline": json.dumps(about)}))
+        write_table(samples, self.table.replace_schema_metadata(as_metadata(about)))
 
     def about_in(self, samples: Path, digest: str) -> dict[str, Any]:
         """What the file of a table of this digest says beside its rows. Raises DataError as `write`."""
@@ -236,9 +235,11 @@ class SampleTable:
 
     @classmethod
     def read(cls, samples: Path, classes: Path) -> SampleTable:
-        """What `write` wrote. Raises VersionError for a newer format, DataError when the two do not belong together."""
+        """What `write` wrote. Raises VersionError for a newer format, DataError for other files or of two tables."""
         table = read_table(samples)
         about = metadata_of(table, str(samples))
+        if "classes" not in about:
+            raise DataError(f"{samples} is no table that Sightline wrote. Restore it, or make it again with its verb.")
         space, spaces = spaces_from_arrow(read_table(classes))
         if about["classes"] != space.digest:
             raise DataError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sightline.artifacts import ROWS, table_written, write_table
+from sightline.artifacts import ROWS, as_metadata, table_written, write_table
 from sightline.digests import RowsDigest
 from sightline.errors import DataError
 from sightline.samples.classes import spaces_to_arrow
@@ -60,7 +59,7 @@ def write_pieces(pieces: Iterable[SampleTable], samples: Path, classes: Path) ->
         identity = rows.hexdigest([*IDENTITY, *(name for name in FURTHER if name in further)])
         digest = last.digest_of_identity(identity, dropped)
         write_table(classes, spaces_to_arrow(last.classes, last.spaces))
-        writer.add_key_value_metadata({"sightline": json.dumps(last.about_in(samples, digest))})
+        writer.add_key_value_metadata(as_metadata(last.about_in(samples, digest)))
     return Written(last=last, digest=digest)
 
 

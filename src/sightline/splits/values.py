@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -14,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from sightline.artifacts import read_table, write_table
+from sightline.artifacts import about_of, as_metadata, read_table, require_known, write_table
 from sightline.digests import digest_of, digest_of_rows, short
-from sightline.errors import DataError, SplitError, VersionError
+from sightline.errors import DataError, SplitError
 from sightline.samples import SampleTable
 from sightline.splits.parts import TEST, TRAIN, VAL
 
@@ -216,18 +215,16 @@ class Splits:
         """Write splits.parquet, whole; how and why travel in the schema's metadata."""
         about = {"version": VERSION, "how": dict(self.how), "samples": self.samples_digest,
                  "fingerprint": self.fingerprint, "digest": self.digest, "seal": self._seal}  # fmt: skip
-        write_table(Path(path), self.table.replace_schema_metadata({"sightline": json.dumps(about)}))
+        write_table(Path(path), self.table.replace_schema_metadata(as_metadata(about)))
 
     @classmethod
     def read(cls, path: Path) -> Splits:
         """Read what `write` wrote. Raises VersionError for a newer format, DataError when rows were changed since."""
         table = read_table(Path(path))
         try:
-            about = dict(json.loads((table.schema.metadata or {}).get(b"sightline", b"{}")))
+            about = about_of(table)
             version = int(about["version"])
-            if version > VERSION:
-                raise VersionError(f"{path} was written by a newer version of Sightline (format {version}, this one "
-                                   f"reads {VERSION}). Upgrade: pip install -U sightline")  # fmt: skip
+            require_known(version, VERSION, path)
             splits = cls(table.cast(SCHEMA), dict(about["how"]), about["samples"], about["fingerprint"])
             wanted = [about["digest"], about["seal"] if version >= 3 else splits._seal]
         except (KeyError, TypeError, ValueError) as e:  # of Arrow too: its errors are ValueErrors
