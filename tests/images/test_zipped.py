@@ -136,6 +136,34 @@ def test_encrypted_members(tmp_path: Path, options: tuple[str, ...], monkeypatch
     assert payloads(sl.index(path)) == list(PHOTOS.values())
 
 
+@pytest.mark.parametrize("options", [("-0",), ()])
+def test_a_wrong_password_that_passes_the_check_is_named(
+    tmp_path: Path, options: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = encrypted(tmp_path, *options)
+    data = path.read_bytes()
+    passing = 0
+    for number in range(3000):
+        monkeypatch.setenv("SIGHTLINE_ZIP_PASSWORD", f"wrong {number}")
+        if passes(data):
+            passing += 1
+            assert all("is not its password" in reason for reason in sl.index(path).column("reason"))
+        if passing == 3:
+            return
+    pytest.fail("no password of 3,000 passed a check of one byte")
+
+
+def passes(archive: bytes) -> bool:
+    """Whether the password of the environment passes the check of the first member."""
+    _, _, flags, _, time, _, told, _, _, name, extra = zipped._LOCAL.unpack_from(archive)
+    begin = zipped._LOCAL.size + name + extra
+    try:
+        zipped._decrypted(memoryview(archive)[begin : begin + 12], time >> 8 if flags & 8 else told >> 24)
+    except DecodeError:
+        return False
+    return True
+
+
 def test_headers_of_encrypted_members_take_their_first_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = encrypted(tmp_path)
     monkeypatch.setenv("SIGHTLINE_ZIP_PASSWORD", "open sésame")
