@@ -13,10 +13,12 @@ import pytest
 
 from sightline import cli, pipeline
 from sightline.artifacts import write_bytes
+from sightline.audits import Finding, Findings
 from sightline.digests import short
 from sightline.errors import DataError, LedgerError, SplitError
 from sightline.ledger import Ledger
 from sightline.reviewing.decisions import Decision, Journal
+from sightline.reviewing.queue import items_of
 from sightline.reviewing.session import Material as Reviewed
 from sightline.reviewing.session import Session
 from sightline.samples import SCHEMA, SampleTable
@@ -50,7 +52,7 @@ def test_apply_writes_a_new_version_and_keeps_the_former(made: Material) -> None
            (2, "merge-group", {}))  # fmt: skip
     done = review(study.directory, apply=True)
     assert done.facts["dropped"] == done.facts["relabelled"] == done.facts["kept"] == 1
-    assert done.summary == "1 dropped, 1 relabelled, 2 put into groups · 1 findings kept as they are"
+    assert done.summary == "1 dropped, 1 relabelled, 2 put into groups · 1 finding kept"
     former = study.directory / f"samples-{short(made.samples.digest)}.parquet"
     assert former.read_bytes() == before
     assert SampleTable.read(former, study.classes_path).digest == made.samples.digest
@@ -193,6 +195,18 @@ def test_a_study_without_findings_says_what_is_missing(made: Material, capsys: p
     assert "sightline review" in json.loads(capsys.readouterr().out)["error"]["message"]
     assert cli.main(["review", str(made.study.directory), "--apply", "--no-open"]) == 2
     assert "are for the page" in capsys.readouterr().err
+
+
+def test_a_pair_of_which_one_was_dropped_is_not_said_to_be_parted(made: Material) -> None:
+    key = "train/bright/000.jpg"
+    dark = Finding(level="info", subject=key, message="dark", score=0.4, sample_id=made.id_of(key))
+    made = replace(made, findings=made.findings.merge(Findings.of([("quality", [dark])], made.findings.about)))
+    made.findings.write(made.study.findings_path)
+    (n,) = [n for n, item in enumerate(items_of(made.findings)) if item.check == "quality"]
+    decide(made, (0, "merge-group", {}), (n, "drop", {}))
+    done = review(made.study.directory, apply=True)
+    assert done.facts["dropped"] == 1
+    assert not any("--by group" in line for line in done.details), "nothing is left of it that a split could part"
 
 
 def test_merged_samples_stay_together(made: Material) -> None:

@@ -89,7 +89,7 @@ def _apply(home: Study) -> Outcome:
     facts = {"dropped": len(correction.dropped), "relabelled": len(correction.relabelled),
              "merged": len(correction.merged), "kept": correction.kept, "in_test": in_test, "former": str(former),
              "lost_pairs": [list(pair) for pair in correction.lost_pairs]}  # fmt: skip
-    kept = f" · {correction.kept:,} findings kept as they are" if correction.kept else ""
+    kept = f" · {correction.kept:,} finding{'s' if correction.kept > 1 else ''} kept" if correction.kept else ""
     return Outcome(verb="review", summary=f"{correction}{kept}", facts=facts, wrote=home.samples_path,
                    digest=new.digest, details=tuple(_told(home, correction, splits, in_test, former)))  # fmt: skip
 
@@ -115,9 +115,9 @@ def _told(
 
 
 def _parted(correction: Correction) -> bool:
-    """Whether a group that was made by hand has samples in two of the source's own splits."""
+    """Whether a group that was made by hand has samples in two of the source's own splits, dropped ones aside."""
     samples = correction.samples
-    rows = samples.positions(correction.merged).tolist()
+    rows = [row for row in samples.positions(correction.merged).tolist() if not samples.is_dropped[row]]
     groups, official = samples.column("group_id"), samples.column("split")
     found: dict[str, set[str | None]] = {}
     for row in rows:
