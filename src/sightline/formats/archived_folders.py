@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -25,6 +24,7 @@ from sightline.formats.class_tree import (
 from sightline.formats.listing import BLOCK, Listing, split_of
 from sightline.formats.member_order import Member, MemberOrder
 from sightline.formats.members import Members
+from sightline.formats.records import entries_of
 from sightline.images.containers import PartialContainer, Reference, opened
 from sightline.images.ranges import Ranges
 
@@ -54,19 +54,7 @@ def archives_in(folder: Path, suffix: str | tuple[str, ...]) -> list[Path]:
 
 
 def _entries(folder: Path, suffix: str | tuple[str, ...]) -> tuple[list[Path], list[Path]]:
-    files, folders = [], []
-    try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if is_hidden(entry.name):
-                    continue
-                if entry.is_dir():
-                    folders.append(Path(entry.path))
-                elif entry.name.lower().endswith(suffix):
-                    files.append(Path(entry.path))
-    except OSError as e:
-        raise DataError(f"{folder} cannot be listed: {e.strerror}. Fix its permissions.") from None
-    return sorted(files, key=os.fsencode), sorted(folders, key=os.fsencode)
+    return entries_of(folder, lambda name: name.lower().endswith(suffix))
 
 
 def blocks_of(source: Path, suffix: str, pieces: Callable[[Path], Iterator[Members]]) -> Iterator[Listing]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from sightline.errors import DataError
 from sightline.formats.columns import LABEL, groups_of, labels_of, need, times_of
 from sightline.formats.hub_features import class_label_names, image_column, is_small
 from sightline.formats.listing import SPLIT_ORDER, Attributes, Format, Listing, split_of, split_of_file
-from sightline.formats.records import own_names
+from sightline.formats.records import entries_of, own_names
 
 
 def is_at(path: Path) -> bool:
@@ -96,14 +95,14 @@ def _files(folder: Path) -> list[Path]:
     They lie in the folder itself or in one folder below it, and there perhaps in a folder for each split. Raises
     DataError when there are several configurations.
     """
-    found, tops = _entries(folder)
+    found, tops = _parquet_in(folder)
     if found:
         return found
     places: dict[Path, list[Path]] = {}
     for top in tops:
-        files, below = _entries(top)
+        files, below = _parquet_in(top)
         # Only folders named for a split are looked into: this runs on trees of a million images too.
-        files += [file for sub in below if split_of(sub.name) for file in _entries(sub)[0]]
+        files += [file for sub in below if split_of(sub.name) for file in _parquet_in(sub)[0]]
         if files:
             places.setdefault(folder if split_of(top.name) else top, []).extend(files)
     with_images = {p: files for p, files in places.items() if image_column(_opened(files[0]).schema_arrow) is not None}
@@ -113,18 +112,8 @@ def _files(folder: Path) -> list[Path]:
     return next(iter(with_images.values()), [])
 
 
-def _entries(folder: Path) -> tuple[list[Path], list[Path]]:
-    """Parquet files and folders directly in a folder, in byte order, hidden ones left out."""
-    files, folders = [], []
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name.startswith("."):
-                continue
-            if entry.name.endswith(".parquet"):
-                files.append(Path(entry.path))
-            elif entry.is_dir():
-                folders.append(Path(entry.path))
-    return sorted(files), sorted(folders)
+def _parquet_in(folder: Path) -> tuple[list[Path], list[Path]]:
+    return entries_of(folder, lambda name: name.endswith(".parquet"))
 
 
 def _opened(path: Path) -> pq.ParquetFile:

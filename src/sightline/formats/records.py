@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sightline.errors import DataError
+from sightline.formats.class_tree import is_hidden
 from sightline.formats.columns import SPLIT, Columns, find, groups_of, labels_of, splits_of, times_of
 from sightline.formats.listing import SPLIT_ORDER, Attributes, Listing, split_of
 
@@ -130,7 +131,7 @@ def entries_of(folder: Path, is_named: Callable[[str], bool] | None = None) -> t
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
-                if entry.name.startswith("."):
+                if is_hidden(entry.name):
                     continue
                 if entry.is_dir():
                     folders.append(entry.name)
