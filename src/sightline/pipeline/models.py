@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from sightline.inference.predicting import FITTED
 from sightline.metrics import Score
 from sightline.pipeline.data import read_hashed, read_splits
 from sightline.pipeline.embedding import write_features
+from sightline.pipeline.folds import FOLDS, scored_folds
 from sightline.pipeline.outcome import Outcome
 from sightline.pipeline.recipe import recipe_for
 from sightline.pipeline.results import Results
@@ -163,7 +165,12 @@ def evaluate(study: str | Path, models: Sequence[str | Path] = (), *, split: str
         for checkpoint, score in zip(checkpoints, (scores,) if isinstance(scores, Score) else scores, strict=True):
             scored[checkpoint][name] = score
             Results(checkpoint).write({name: score})  # after each split: a look is never lost to what follows
-    return _evaluated(home, scored)
+    told = _evaluated(home, scored)
+    of_plan = {name: found for name in scored[checkpoints[0]]
+               if (found := scored_folds(home, checkpoints[0], samples, splits, name)) is not None}  # fmt: skip
+    facts = {name: {"of": of, **folds.to_json()} for name, (folds, of) in of_plan.items()}
+    lines = [f"{'':9} {len(folds.each)} of {of} {FOLDS[name]}: {name} {folds}" for name, (folds, of) in of_plan.items()]
+    return replace(told, facts={**told.facts, **({"folds": facts} if facts else {})}, details=(*told.details, *lines))
 
 
 def _require_unseen(
