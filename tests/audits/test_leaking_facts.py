@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+import sightline as sl
 from sightline.audits import Findings, audit
 from sightline.audits.augmented import _family
 from sightline.preprocessing import Preprocessing
@@ -199,6 +201,18 @@ def test_splits_at_random_do_not_drift(tmp_path: Path) -> None:
     samples = table(tmp_path, {"bee": 200, "cow": 200}, lambda n, i, p: encoded(p, (75, 85, 95)[i % 3]))
     found = audit(samples, split(samples, val=0.2, test=0.3), checks=["factor-drift"])
     assert len(found) == 0
+
+
+@pytest.mark.parametrize("by", ["time", "official"])
+def test_splits_by_time_are_of_other_days_on_purpose(tmp_path: Path, by: str) -> None:
+    write(tmp_path, {"bee": 60, "cow": 60})
+    when = {i: datetime(2024, 1, 1, 12) + timedelta(days=i) for i in range(60)}
+    lines = [f"{c}/{i:04d}.jpg,{c},{when[i].isoformat()},{('train', 'val', 'test')[min(i // 20, 2)]}"
+             for c in ("bee", "cow") for i in range(60)]  # fmt: skip
+    (tmp_path / "days.csv").write_text("\n".join(["path,label,time,split", *lines]))
+    samples = sl.index(tmp_path / "days.csv")
+    rows = rows_of(audit(samples, split(samples, by=by), checks=["factor-drift"]))
+    assert [r["column"] for r in rows if r["factor"] == "time"] == ([] if by == "time" else ["day time"] * 2)
 
 
 # --- order

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -35,17 +36,21 @@ def factor_drift(evidence: Evidence) -> list[Finding]:
     others = [s for s in ("val", "test") if len(masks[s]) >= FEW]
     if len(masks["train"]) < FEW or not others:
         return []
+    by_time = evidence.splits is not None and evidence.splits.how.get("by") == "time"
     found = []
     for factor in factors(evidence):
         for split in others:
-            finding = _compared(factor, masks["train"], masks[split], split)
+            # Splits by time have other days, which is what they are for; not other hours.
+            columns = [c for c in factor.columns if not (by_time and c.name.startswith("day "))]
+            finding = _compared(factor, columns, (masks["train"], masks[split]), split)
             if finding is not None:
                 found.append(finding)
     return found
 
 
-def _compared(factor: Factor, train: Array, other: Array, split: str) -> Finding | None:
-    measured = [(*_distance(c, train, other), c) for c in factor.columns]
+def _compared(factor: Factor, columns: Sequence[Column], rows: tuple[Array, Array], split: str) -> Finding | None:
+    train, other = rows
+    measured = [(*_distance(c, train, other), c) for c in columns]
     told = [(d, chance, c) for d, chance, c in measured if d >= DRIFTED and d >= SURE * chance]
     if not told:
         return None
