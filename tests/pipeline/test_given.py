@@ -14,11 +14,13 @@ from sightline.features import read_embeddings, write_embeddings
 from sightline.pipeline import verb
 from sightline.pipeline.given import embeddings_for, predictions_for
 from sightline.predictions import Predictions
+from sightline.runs import Run
 from sightline.samples import SampleTable
 from sightline.splits import Splits, split
 from sightline.study import Study
 from tests.inference.material import saved
 from tests.tables import plain_samples
+from tests.training.material import recipe
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +65,15 @@ def test_predictions_that_are_no_judge(divided: tuple[SampleTable, Splits], tmp_
     path = stored(tmp_path / "q.parquet", samples, ids, np.zeros((len(ids), 3)), trained_on_splits=splits.digest)
     with pytest.raises(DataError, match=r"fitted to.*out-of-fold"):
         predictions_for([path], samples, splits)
+    run = Run.create(tmp_path / "runs", recipe(), samples, split(samples, inner=3), {"model": {}})
+    assert run.splits is not None
+    former = stored(tmp_path / "r.parquet", samples, ids, np.zeros((len(ids), 3)), trained_on_splits=run.splits.digest)
+    with pytest.raises(DataError, match=f"{len({*ids} & {*run.splits.train.ids})} samples that the model was fitted"):
+        predictions_for([former], samples, splits, [run.directory])
+    assert run.splits.val is not None
+    out = [i for i in run.splits.val.ids if i in ids]
+    honest = stored(tmp_path / "s.parquet", samples, out, np.zeros((len(out), 3)), trained_on_splits=run.splits.digest)
+    assert predictions_for([honest], samples, splits, [run.directory]) is not None
     other = plain_samples([30, 30])
     with pytest.raises(DataError, match="3 classes that are not those"):
         predictions_for([path], other, None)
@@ -71,11 +82,12 @@ def test_predictions_that_are_no_judge(divided: tuple[SampleTable, Splits], tmp_
 def test_features_of_a_network_fitted_to_these_labels(divided: tuple[SampleTable, Splits], tmp_path: Path) -> None:
     samples, splits = divided
     ids = list(splits.train.ids)
-    for fitted, refused in ((splits.digest, True), ("other", False)):
-        meta = {"digests": {"trained_on_splits": fitted}}
+    those = ((splits.digest, "", True), ("other", samples.digest, True), ("other", "of others", False))
+    for fitted, of, refused in those:
+        meta = {"digests": {"trained_on_splits": fitted, "trained_on_samples": of}}
         write_embeddings(tmp_path / "e.parquet", ids, np.ones((len(ids), 2)), meta)
         if refused:
-            with pytest.raises(DataError, match="fitted to the labels of this very train split"):
+            with pytest.raises(DataError, match="fitted to labels of these very samples"):
                 embeddings_for(tmp_path / "e.parquet", samples, splits)
         else:
             found = embeddings_for(tmp_path / "e.parquet", samples, splits)

@@ -28,7 +28,7 @@ def audit(study: str | Path, *, checks: Sequence[str] | None = None, without: Se
     samples = read_hashed(home)
     splits = read_splits(home, samples) if home.splits_path.exists() else None
     features = embeddings_for(embeddings, samples, splits)
-    predicted = predictions_for(predictions, samples, splits)
+    predicted = predictions_for(predictions, samples, splits, sorted(home.runs_path.glob("*")))
     require_given(checks, model, preprocessing)
     trial = trial_for(home, model, samples, splits, against=against, device=device)
     contracts = contracts_in(preprocessing)

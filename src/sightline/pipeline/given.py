@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,23 +20,28 @@ def embeddings_for(path: str | Path | None, samples: SampleTable, splits: Splits
     if path is None:
         return None
     embeddings = read_embeddings(Path(path), samples)
-    fitted = embeddings.meta.get("digests", {}).get("trained_on_splits")
-    if splits is not None and fitted == splits.digest:
-        raise DataError(f"{path} holds features of a network that was fitted to the labels of this very train split: "
-                        "a wrong label looks right to it. Give features of a network trained on other data, or leave "
+    fitted = embeddings.meta.get("digests", {})
+    is_of_these = splits is not None and fitted.get("trained_on_splits") == splits.digest
+    if is_of_these or fitted.get("trained_on_samples") == samples.digest:  # other splits of them share most labels
+        raise DataError(f"{path} holds features of a network that was fitted to labels of these very samples: a wrong "
+                        "label looks right to it. Give features of a network trained on other data, or leave "
                         "--embeddings out.")  # fmt: skip
     return embeddings
 
 
-def predictions_for(paths: Sequence[str | Path], samples: SampleTable, splits: Splits | None) -> Predictions | None:
+def predictions_for(
+    paths: Sequence[str | Path], samples: SampleTable, splits: Splits | None, runs: Iterable[Path] = ()
+) -> Predictions | None:
     """The predictions in several files as one value, log-probabilities of a sample in several of them averaged.
 
-    Raises DataError for predictions of the sealed test, of the samples that the model was fitted to, or of other
-    classes.
+    `runs` are directories of runs, whose splits tell what their models were fitted to. Raises DataError for predictions
+    of the sealed test, of samples that the model was fitted to, or of other classes.
     """
     if not paths:
         return None
     n, k = len(samples), len(samples.classes)
+    divisions = [Splits.read(run / "splits.parquet") for run in runs if (run / "splits.parquet").exists()]
+    known = {s.digest: s for s in [*divisions, *([splits] if splits is not None else [])]}
     total, times = np.zeros((n, k)), np.zeros(n, np.int64)
     for path in paths:
         read = Predictions.read(Path(path))
@@ -45,7 +50,7 @@ def predictions_for(paths: Sequence[str | Path], samples: SampleTable, splits: S
                             "predictions of a run on these samples.")  # fmt: skip
         valid = read.take(read.is_valid)
         at = samples.positions(valid.ids)
-        _require_unseen(Path(path), valid, splits)
+        _require_unseen(Path(path), valid, splits, known)
         total[at] += valid.log_probabilities
         times[at] += 1
     rows = np.flatnonzero(times)
@@ -54,16 +59,23 @@ def predictions_for(paths: Sequence[str | Path], samples: SampleTable, splits: S
     return Predictions.from_logits(samples.take(rows), total[rows] / times[rows, None])
 
 
-def _require_unseen(path: Path, predictions: Predictions, splits: Splits | None) -> None:
-    if splits is None:
-        return
-    names = dict(zip(splits.table["sample_id"].to_pylist(), splits.table["split"].to_pylist(), strict=True))
-    parts = [names[i] for i in predictions.ids]
+def _require_unseen(
+    path: Path, predictions: Predictions, splits: Splits | None, known: Mapping[str, Splits]
+) -> None:  # fmt: skip
+    parts = _places(predictions, splits)
     if "test" in parts:
         raise DataError(f"{path} holds predictions of {parts.count('test'):,} samples of the sealed test. An audit "
                         "reads none of those; give predictions of val, or of inner folds.")  # fmt: skip
-    fitted = predictions.meta.get("digests", {}).get("trained_on_splits")
-    if fitted == splits.digest and "train" in parts:
-        raise DataError(f"{path} holds predictions of {parts.count('train'):,} samples that the model was fitted to: a "
-                        "wrong label looks right to it. Give out-of-fold predictions: sightline split STUDY --inner 5 "
-                        "--inner-fold I, train, and evaluate --split val, for each I.")  # fmt: skip
+    fitted = _places(predictions, known.get(predictions.meta.get("digests", {}).get("trained_on_splits", "")))
+    if "train" in fitted:
+        raise DataError(f"{path} holds predictions of {fitted.count('train'):,} samples that the model was fitted to: "
+                        "a wrong label looks right to it. Give out-of-fold predictions: sightline split STUDY --inner "
+                        "5 --inner-fold I, train, and evaluate --split val, for each I.")  # fmt: skip
+
+
+def _places(predictions: Predictions, splits: Splits | None) -> list[str | None]:
+    """The split of each sample that was predicted; empty without splits."""
+    if splits is None:
+        return []
+    names = dict(zip(splits.table["sample_id"].to_pylist(), splits.table["split"].to_pylist(), strict=True))
+    return [names.get(i) for i in predictions.ids]
