@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,19 @@ def test_import_contracts_hold(monkeypatch: pytest.MonkeyPatch) -> None:
     code = "from importlinter.cli import lint_imports_command as command; command()"
     done = subprocess.run([sys.executable, "-c", code, "--no-cache", "--no-logo"], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_layers_are_those_that_the_text_draws() -> None:
+    drawn = (ROOT / "ARCHITECTURE.md").read_text("utf-8").split("## Layers", 1)[1].split("```")[1]
+    lines = [re.split(r"\s{2,}", line)[0].split(" | ") for line in drawn.strip().splitlines()]
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"]
+    layers, _, torchless = contracts[:3]
+    assert [{name.removesuffix("ᵗ") for name in line} for line in lines] == [
+        set(line.split(" | ")) for line in layers["layers"]
+    ]
+    unmarked = {f"sightline.{name}" for line in lines for name in line if not name.endswith("ᵗ")}
+    # The two that only hand on reach torch through the verbs.
+    assert unmarked - {"sightline.__main__", "sightline.cli"} == set(torchless["source_modules"])
 
 
 def test_import_of_the_package_loads_nothing_heavy() -> None:
@@ -100,6 +114,9 @@ def test_every_verb_is_a_function_with_a_page_and_a_test(verb: str) -> None:
     assert callable(getattr(sightline, verb))
     page = ROOT / "docs" / "verbs" / f"{verb}.md"
     assert page.exists(), f"docs/verbs/{verb}.md is missing"
+    known = _python(f"from sightline.cli import main; main([{verb!r}, '--help'])")
+    missing = set(re.findall(r"--[a-z][a-z-]*", known)) - {"--help"} - set(re.findall(r"--[a-z-]+", page.read_text()))
+    assert not missing, f"docs/verbs/{verb}.md does not tell of these options"
     assert f"sightline {verb}" in page.read_text("utf-8")
     called = re.compile(rf'["\']{verb}["\']|\bsl\.{verb}\(|\b{verb}\(')
     assert any(called.search(p.read_text("utf-8")) for p in (ROOT / "tests").rglob("test_*.py") if p != Path(__file__))
