@@ -184,6 +184,23 @@ def test_the_joint_is_that_of_confident_learning() -> None:
     assert len(first & set(np.flatnonzero(filtered).tolist())) > 0.9 * filtered.sum()
 
 
+@pytest.mark.parametrize(
+    ("spread", "share", "level"), [(6.0, 0.0, "info"), (6.0, 0.2, "warning"), (0.0, 0.2, "warning")]
+)  # fmt: skip
+def test_a_weak_judge_is_no_warning(spread: float, share: float, level: str) -> None:
+    """It disagrees with 43 % of labels that are all right; where they are wrong the surest of its answers tell."""
+    features, truth = clusters(1500, 6, 20)
+    rng = np.random.default_rng(3)
+    given = np.where(rng.random(1500) < share, (truth + rng.integers(1, 6, 1500)) % 6, truth)
+    blurred = features + rng.normal(0, spread, features.shape).astype(np.float32)
+    samples = samples_of([sample(f"{i}", int(c)) for i, c in enumerate(given)], 6)
+    whole, *queue = label_errors(evidence_of(samples, blurred))
+    assert (whole.level, len(queue) > 0) == (level, True)
+    assert ("the judge's own mistakes" in whole.message) == (level == "info")
+    assert whole.evidence["estimated_errors"] >= 0.05 * 1500
+    assert 0.4 * share < whole.evidence["at_least"] < share + 0.03
+
+
 def test_confused_classes_are_named() -> None:
     features, truth = clusters(600, 4, 20)
     given = truth.copy()

@@ -7,13 +7,21 @@ from typing import Any
 
 import numpy as np
 
+from sightline.metrics import wilson
+
 Array = np.ndarray[Any, Any]
 
 SURE = 0.1
 """The share of each predicted class that is surest; an honest judge of clean labels agrees with nearly all of it."""
 
-FEWEST = 50
-"""Samples of each predicted class that are taken for the surest at least: a tenth of a small class holds no error."""
+FEWEST = 100
+"""Samples that are taken for the surest at least, in equal numbers of each predicted class: few hold no error."""
+
+FLAT = 1.5
+"""Where all disagree no more than this times as often as the surest, the judge makes hardly any mistakes of its own."""
+
+Z = 1.645
+"""95 % quantile of the normal distribution: the lower end of an interval that errs once in 20 times."""
 
 _BLOCK = 65_536
 
@@ -27,6 +35,8 @@ class Joint:
     sure: float
     """Share of disagreement among the surest tenth of each predicted class: what errors are left where the judge makes
     hardly any of its own."""
+    at_least: float
+    """Share of wrong labels that a weak judge's own mistakes do not explain, but for one time in 20."""
 
     @property
     def num_confident(self) -> int:
@@ -71,7 +81,7 @@ def confident_joint(log_probabilities: Array, labels: Array) -> Joint:
         cell = labels[begin : begin + _BLOCK] * size + likely
         counts += np.bincount(cell[is_counted], minlength=size * size)
     table = counts.reshape(size, size)
-    return Joint(_calibrated(table, of_class), _sure_disagreement(log_probabilities, labels))
+    return Joint(_calibrated(table, of_class), *_disagreement(log_probabilities, labels))
 
 
 def _calibrated(counts: Array, of_class: Array) -> Array:
@@ -85,12 +95,33 @@ def _calibrated(counts: Array, of_class: Array) -> Array:
     return np.asarray(whole)
 
 
-def _sure_disagreement(log_probabilities: Array, labels: Array) -> float:
-    predicted = log_probabilities.argmax(1)
-    sureness = log_probabilities.max(1)
-    order = np.lexsort((-sureness, predicted))
+def _disagreement(log_probabilities: Array, labels: Array) -> tuple[float, float]:
+    """Share among the surest of each predicted class, and how much of it is there for the labels' sake at least.
+
+    The surer a judge, the fewer mistakes of its own, and only wrong labels are left in the limit. From the surest tenth
+    and the one after it a line leads there. A judge that is hardly better on the surest than on all makes few anyway.
+    """
+    predicted, disagrees = log_probabilities.argmax(1), log_probabilities.argmax(1) != labels
+    order = np.lexsort((-log_probabilities.max(1), predicted))
     begins = np.searchsorted(predicted[order], np.arange(log_probabilities.shape[1] + 1))
     sizes = np.diff(begins)
-    rank = np.arange(len(labels)) - np.repeat(begins[:-1], sizes)
-    chosen = order[rank < np.repeat(np.maximum(np.ceil(SURE * sizes), FEWEST), sizes)]
-    return float((predicted[chosen] != labels[chosen]).mean())
+    rank = np.empty(len(labels), np.int64)
+    rank[order] = np.arange(len(labels)) - np.repeat(begins[:-1], sizes)
+    tenth = np.ceil(SURE * sizes)
+    enough = np.maximum(tenth, np.ceil(FEWEST / max(1, int((sizes > 0).sum()))))
+    first, second = (disagrees[(rank >= i * tenth[predicted]) & (rank < (i + 1) * tenth[predicted])] for i in (0, 1))
+    ends = [1.5 * first.mean() - 0.5 * _share(second) - Z * np.sqrt(2.25 * _variance(first) + 0.25 * _variance(second))]
+    if disagrees.mean() <= FLAT * first.mean():
+        ends.append(wilson(float(disagrees.sum()), len(disagrees))[0])
+    share = float(disagrees[rank < enough[predicted]].mean())
+    return share, min(share, max(0.0, float(max(ends))))
+
+
+def _share(values: Array) -> float:
+    return float(values.mean()) if len(values) else 0.0
+
+
+def _variance(values: Array) -> float:
+    """Of a share; two imagined samples, one of each kind, keep that of few from being 0 (Agresti and Coull 1998)."""
+    share = (values.sum() + 1) / (len(values) + 2)
+    return float(share * (1 - share) / (len(values) + 2))

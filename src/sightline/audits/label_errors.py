@@ -17,7 +17,7 @@ LONGEST = 20_000
 """Rows of the queue at most; who has decided on so many runs the audit again."""
 
 MANY = 0.05
-"""Share of wrong labels, as estimated, from which the labels as a whole deserve a warning."""
+"""Share of wrong labels, those that a weak judge may have made up left out, from which there is a warning."""
 
 NUM_PAIRS = 8
 
@@ -68,13 +68,17 @@ def _whole(evidence: Evidence, quality: LabelQuality, estimated: int, queued: in
     judge += " and the given predictions" if quality.blended is not None else ""
     facts: dict[str, Any] = {
         "judged": n, "estimated_errors": estimated, "queued": queued, "confused": pairs, "judge": judge,
-        "agreement": round(quality.agreement, 4), "regularization": quality.regularization,
+        "at_least": round(quality.joint.at_least, 4), "agreement": round(quality.agreement, 4),
+        "regularization": quality.regularization,
     }  # fmt: skip
     if quality.blended is not None:
         facts["weights"] = [round(w, 4) for w in quality.blended.weights]
+    is_weak = share >= MANY > quality.joint.at_least
+    weak = " Most of these may be the judge's own mistakes: it is weak here." if is_weak else ""
     confused = f" Most confused: {pairs[0]['given']} for {pairs[0]['likely']}." if pairs else ""
     return Finding(
-        level="warning" if share >= MANY else "info", subject="label", score=min(1.0, share), evidence=facts,
+        level="warning" if min(share, quality.joint.at_least) >= MANY else "info", subject="label",
+        score=min(1.0, share), evidence=facts,
         message=f"about {estimated:,} of {n:,} labels ({100 * share:.1f} %) may be wrong, by {judge}, which agree with "
-                f"{100 * quality.agreement:.1f} % of them; {queued:,} are queued for review.{confused}",
+                f"{100 * quality.agreement:.1f} % of them; {queued:,} are queued for review.{weak}{confused}",
     )  # fmt: skip
