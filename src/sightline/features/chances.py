@@ -34,7 +34,7 @@ class Blend:
 
 
 def log_softmax(values: Array) -> Array:
-    """Logarithms of the shares of exp(values) in each row."""
+    """Logarithms of the shares of exp(values) in each row of floats (n, classes), of their type."""
     shifted = values - values.max(1, keepdims=True)
     return np.asarray(shifted - np.log(np.exp(shifted).sum(1, keepdims=True)))
 
@@ -42,8 +42,8 @@ def log_softmax(values: Array) -> Array:
 def blend(answers: Sequence[Array], labels: Array) -> Blend:
     """The weights that make the labels most likely: temperature scaling (Guo et al. 2017) for one source or several.
 
-    The likelihood is concave in the weights; Newton's method with halved steps. A source that tells nothing beside the
-    others gets the weight 0.
+    `answers` are floats (n, classes) of each source, `labels` int64 (n,). The likelihood is concave in the weights;
+    Newton's method with halved steps. A source that tells nothing beside the others gets the weight 0.
     """
     stacked = np.stack([a.astype(np.float64) for a in answers])
     rows = np.arange(len(labels))

@@ -38,7 +38,8 @@ class Design:
     def of(cls, features: Array, rows: Array) -> Design:
         """Rows with mean 0 and variance 1 in every column that varies, and 0 in the others.
 
-        Raises DataError for fewer than two rows, or a value that is not finite.
+        `features` (all samples, d) are of any float type, `rows` int64 (n,) are those that take part. Raises DataError
+        for fewer than two rows, or a value that is not finite.
         """
         n, width = len(rows), features.shape[1]
         if n < 2:
@@ -68,7 +69,7 @@ class Design:
         return np.asarray((self.features[self.rows[which]].astype(np.float32) - self.mean) * self.factor)
 
     def blocks(self) -> Iterator[tuple[slice, Array]]:
-        """All rows in blocks, in order."""
+        """All rows in blocks float32 (k, d), in order, each with its place among them."""
         for begin in range(0, len(self), BLOCK):
             at = slice(begin, min(begin + BLOCK, len(self)))
             yield at, self.block(at)
@@ -79,7 +80,7 @@ class Design:
         return self.gram_of(np.arange(len(self)))
 
     def gram_of(self, which: Array) -> Array:
-        """float32 (d, d): the inner products of the columns over some of the rows."""
+        """float32 (d, d): the inner products of the columns over some of the rows, int64, numbered as in `rows`."""
         out = np.zeros((self.width, self.width), np.float32)
         starts = range(0, self.width, _TILE)
         tiles = [(i, j) for i in starts for j in starts if j <= i]

@@ -19,9 +19,10 @@ def best_design(features: Array, rows: Array, labels: Array, num_classes: int, u
     """A design on one half of the columns of random-patch features: those that a mirrored picture has as well, or every
     other one of all.
 
-    An animal is the same animal mirrored; a digit is none. Held-out answers to some of the labels tell which it is:
-    symmetric columns alone rank the wrong labels of CIFAR-10N better, and miss 33 of 1,797 scanned digits where the
-    others miss 12.
+    `features` (all samples, d) are random-patch ones; `rows`, `labels` and `units` are int64 (n,), of the samples that
+    take part. An animal is the same animal mirrored; a digit is none. Held-out answers to some of the labels tell which
+    it is: symmetric columns alone rank the wrong labels of CIFAR-10N better, and miss 33 of 1,797 scanned digits where
+    the others miss 12.
     """
     half = features.shape[1] // 2
     chosen = whole_units(units, VOTERS)

@@ -48,7 +48,8 @@ class Projection:
 def nearest_of_class(projection: Projection, asked: Array, classes: Array, labels: Array, units: Array) -> Array:
     """int64 (k,): for each row `asked`, the most similar row that has the class `classes[i]` and is of another unit.
 
-    -1 where there is none. Copies of the sample itself show nothing: they are of its unit.
+    `asked` and `classes` are int64 (k,), `labels` and `units` int64 (n,) of all rows. -1 where there is none. Copies of
+    the sample itself show nothing: they are of its unit.
     """
     out = np.full(len(asked), -1, np.int64)
     with one_thread():

@@ -120,7 +120,7 @@ _POOLING = _pooling()
 
 
 def random_patch_features(thumbnails: Thumbnails, is_usable: Array, *, num_filters: int | None = None) -> Array:
-    """float16 (n, d) features of every thumbnail, in order; rows that are not usable are zeros.
+    """float16 (n, d) features of every thumbnail, in order; rows that are not usable (bool (n,)) are zeros.
 
     The first half of the columns is the same for a mirrored picture, the second half changes its sign. d is 48 colours
     and 8 x the number of filters: 8240 in all, and less of fewer than 8192 images or where 2 GiB do not suffice. The

@@ -113,8 +113,9 @@ class Ridge:
 def chosen_ridge(design: Design, labels: Array, num_classes: int, units: Array) -> tuple[Ridge, Blend]:
     """The ridge whose held-out answers make the given labels most likely, and what turns answers into probabilities.
 
-    Neither the truth nor the number of wrong labels is asked for: the likelihood is that of the labels as given. At
-    most PROBE rows, in whole units, vote; the search steps by a factor of 3 as long as the likelihood grows.
+    `labels` and `units` are int64 (n,), of the rows of the design. Neither the truth nor the number of wrong labels is
+    asked for: the likelihood is that of the labels as given. At most PROBE rows, in whole units, vote; the search steps
+    by a factor of 3 as long as the likelihood grows.
     """
     voters = whole_units(units, PROBE)
     tried: dict[int, tuple[float, Ridge, Blend]] = {}
@@ -139,7 +140,7 @@ def chosen_ridge(design: Design, labels: Array, num_classes: int, units: Array) 
 
 
 def whole_units(units: Array, at_most: int) -> Array:
-    """Rows of whole units, in the order of a hash of the unit's number, until `at_most` rows are reached; sorted."""
+    """int64: rows of whole units, in the order of a hash of the unit's number, until `at_most` are reached; sorted."""
     if len(units) <= at_most:
         return np.arange(len(units))
     _, of = np.unique(units, return_inverse=True)

@@ -97,7 +97,10 @@ def _hash_of(tables: bytes) -> str:
 
 @lru_cache(4096)
 def quality_of(table: bytes) -> int:
-    """1 … 100: libjpeg's quality whose luminance table has the smallest sum of differences to this one."""
+    """1 … 100: libjpeg's quality whose luminance table has the smallest sum of differences to this one.
+
+    `table` is 64 numbers of 16 bits, big-endian, in zigzag order.
+    """
     values = np.frombuffer(table, ">u2").astype(np.int64)
     return int(np.abs(_scaled() - values).sum(1).argmin()) + 1
 

@@ -1,4 +1,7 @@
-"""Measures of a grey picture that need its neighbourhoods: sharpness, the blocks of JPEG, and bars at its sides."""
+"""Measures of a grey picture that need its neighbourhoods: sharpness, the blocks of JPEG, and bars at its sides.
+
+A grey picture is luminance, uint8 [height, width].
+"""
 
 from __future__ import annotations
 
@@ -51,7 +54,7 @@ def sharpness_of(grey: Array) -> float:
 
 
 def halved(picture: Array) -> Array:
-    """Means of 2 × 2 pixels; the last of an odd number of rows or columns is left out."""
+    """Means of 2 × 2 pixels, uint8; the last of an odd number of rows or columns is left out."""
     import cv2
 
     height, width = picture.shape[0] // 2, picture.shape[1] // 2
@@ -96,7 +99,7 @@ def blockiness_of(grey: Array) -> float:
 
 
 def bars_of(grey: Array) -> tuple[tuple[int, int, int, int], float]:
-    """Uniform rows at top and bottom and uniform columns at left and right, and how sharply they end.
+    """How many rows at top and bottom and columns at left and right are uniform, and how sharply they end, 0 … 1.
 
     The second value is the share of a bar's length along which the eight rows behind it differ from it; the smaller of
     two opposite sides that both have bars, the larger of the two pairs; 0 without such a pair. Bars that were added end
