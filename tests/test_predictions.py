@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sightline.artifacts import write_table
+from sightline.artifacts import read_table, write_table
 from sightline.errors import DataError, VersionError
 from sightline.predictions import Predictions, schema
 from sightline.samples import Classes, SampleTable, sample_id_of, table_from_rows
@@ -142,6 +142,14 @@ def test_nan_marked_ok_is_refused(four: Predictions) -> None:
 
 def test_other_files_are_refused(tmp_path: Path, four: Predictions) -> None:
     write_table(tmp_path / "other.parquet", pa.table({"a": [1]}))
+    four.write(tmp_path / "four.parquet")
+    whole = read_table(tmp_path / "four.parquet")
+    narrow = pa.array([[0.0, 1.0]] * 4, pa.list_(pa.float32(), 2))
+    at = whole.schema.get_field_index("logits")
+    for changed in (whole.set_column(at, "logits", narrow), whole.drop_columns(["reason"])):
+        write_table(tmp_path / "changed.parquet", changed)
+        with pytest.raises(DataError, match="holds predictions that were changed"):
+            Predictions.read(tmp_path / "changed.parquet")
     with pytest.raises(DataError, match="holds no predictions"):
         Predictions.read(tmp_path / "other.parquet")
     with pytest.raises(DataError, match="does not exist"):

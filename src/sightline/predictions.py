@@ -244,9 +244,14 @@ class Predictions:
         require_known(about.get("version", 0), VERSION, path)
         if "logits" not in table.schema.names or "classes" not in about:
             raise DataError(f"{path} holds no predictions of Sightline. Make them: sightline predict MODEL ...")
-        c = about["classes"]
-        classes = Classes(tuple(c["ids"]), tuple(c["names"]), c["policy"])
-        return cls(_table(list(table.columns), schema(len(classes))), classes, about["meta"])
+        try:
+            c = about["classes"]
+            classes = Classes(tuple(c["ids"]), tuple(c["names"]), c["policy"])
+            rows = _table(list(table.columns), schema(len(classes)))
+            return cls(rows, classes, dict(about["meta"]))
+        except (KeyError, TypeError, ValueError) as e:  # of Arrow too: its errors are both
+            raise DataError(f"{path} holds predictions that were changed ({type(e).__name__}: {e}). Make them again: "
+                            "sightline predict MODEL ...") from None  # fmt: skip
 
 
 def _table(columns: Sequence[Any], wanted: pa.Schema) -> pa.Table:

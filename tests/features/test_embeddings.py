@@ -48,8 +48,13 @@ def test_arrays_in_table_order(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"shape \(5, 4\); embeddings are numbers of shape \(6, d\)"):
         read_embeddings(tmp_path / "e.npy", plain_samples([3, 3]))
     np.save(tmp_path / "o.npy", np.array([{}], object), allow_pickle=True)
-    with pytest.raises(DataError, match=r"not a readable \.npy"):
+    with pytest.raises(DataError, match=r"o\.npy is not a readable \.npy of numbers\. Write one with numpy\.save"):
         read_embeddings(tmp_path / "o.npy", samples)
+    with pytest.raises(DataError, match=r"cannot be read \(No such file"):
+        read_embeddings(tmp_path / "none.npy", samples)
+    np.save(tmp_path / "w.npy", VALUES[:, :0])
+    with pytest.raises(DataError, match=r"of shape \(5, 0\); embeddings are numbers"):
+        read_embeddings(tmp_path / "w.npy", samples)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +66,10 @@ def test_arrays_in_table_order(tmp_path: Path) -> None:
         ({"features": [[1.0], None, [1.0], [1.0], [1.0]]}, "1 rows of 'features' are null"),
         ({"features": [[1.0], [float("nan")], [1.0], [1.0], [1.0]]}, "1 of 5 rows hold values that are not finite"),
         ({"sample_id": ["xy"] * 5, "features": [[1.0]] * 5}, "16 bytes or 32 hex digits"),
-        ({"sample_id": ["00" * 16] * 5, "features": [[1.0]] * 5}, "has no sample 0000"),
+        ({"sample_id": ["00" * 16] * 5, "features": [[1.0]] * 5}, "1 samples that made does not have, e.g. 0000"),
+        ({"sample_id": [7] * 5, "features": [[1.0]] * 5}, "16 bytes or 32 hex digits"),
+        ({"sample_id": [b"x"] * 5, "features": [[1.0]] * 5}, "16 bytes or 32 hex digits"),
+        ({"features": [[1e300], [1.0], [1.0], [1.0], [1.0]]}, "1 of 5 rows hold values that are not finite"),
         ({"a": [[1.0]] * 5, "b": [[1.0]] * 5}, "it has a, b"),
         ({"features": [[]] * 5}, "holds no features|one column of lists"),
     ],

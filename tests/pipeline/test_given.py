@@ -95,6 +95,15 @@ def test_features_of_a_network_fitted_to_these_labels(divided: tuple[SampleTable
     assert embeddings_for(None, samples, splits) is None
 
 
+def test_features_of_hardly_any_sample(divided: tuple[SampleTable, Splits], tmp_path: Path) -> None:
+    """Nothing would be judged, and nothing found would look like good labels."""
+    samples, splits = divided
+    few = splits.train.ids[:19]
+    write_embeddings(tmp_path / "e.parquet", few, np.ones((19, 2)), {})
+    with pytest.raises(DataError, match="features of 19 of the 96 labelled samples of made outside the test"):
+        embeddings_for(tmp_path / "e.parquet", samples, splits)
+
+
 def test_features_of_a_study(photo_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     study, out = tmp_path / "study", tmp_path / "f.parquet"
     verb("index")(photo_folder, study)

@@ -42,7 +42,12 @@ def read_embeddings(path: Path, samples: SampleTable) -> Embeddings:
         raise DataError(f"{path} has no column sample_id, but {', '.join(table.schema.names)}. Give a row for each "
                         "sample: its id and its features, or a .npy in the order of samples.parquet.")  # fmt: skip
     values = _matrix(path, table)
-    positions = samples.positions(_ids(path, table))
+    ids = _ids(path, table)
+    unknown = sorted({*ids}.difference(samples.column("sample_id")))
+    if unknown:
+        raise DataError(f"{path} has features of {len(unknown):,} samples that {samples.name} does not have, e.g. "
+                        f"{unknown[0].hex()}. Make them of this study's samples.")  # fmt: skip
+    positions = samples.positions(ids)
     if len(np.unique(positions)) != len(positions):
         raise DataError(f"{path} names a sample twice. Give one row for each.")
     out = np.full((len(samples), values.shape[1]), np.nan, np.float32)
@@ -61,12 +66,15 @@ def write_embeddings(path: Path, ids: Sequence[bytes], values: Array, meta: Mapp
 def _of_array(path: Path, samples: SampleTable) -> Array:
     try:
         values = np.load(path, allow_pickle=False, mmap_mode="r")
-    except (OSError, ValueError) as e:
-        raise DataError(f"{path} is not a readable .npy of numbers ({e}). Write one with numpy.save.") from None
-    if values.ndim != 2 or len(values) != len(samples) or values.dtype.kind not in "fiu":
+    except OSError as e:
+        raise DataError(f"{path} cannot be read ({e.strerror or e}). Give a .npy of numbers.") from None
+    except ValueError:  # numpy's advice is to load it unsafely
+        raise DataError(f"{path} is not a readable .npy of numbers. Write one with numpy.save.") from None
+    if values.ndim != 2 or not values.shape[1] or len(values) != len(samples) or values.dtype.kind not in "fiu":
         raise DataError(f"{path} holds {values.dtype} of shape {values.shape}; embeddings are numbers of shape "
                         f"({len(samples)}, d), a row for each sample in the order of samples.parquet.")  # fmt: skip
-    return _finite(path, np.asarray(values, np.float32))
+    with np.errstate(over="ignore"):
+        return _finite(path, np.asarray(values, np.float32))
 
 
 def _matrix(path: Path, table: pa.Table) -> Array:
@@ -78,7 +86,8 @@ def _matrix(path: Path, table: pa.Table) -> Array:
     column = table[name].combine_chunks()
     if column.null_count:
         raise DataError(f"{path}: {column.null_count} rows of {name!r} are null. Leave such samples out of the file.")
-    flat = np.asarray(column.flatten().to_numpy(zero_copy_only=False), np.float32)
+    with np.errstate(over="ignore"):  # what overflows is not finite, and told
+        flat = np.asarray(column.flatten().to_numpy(zero_copy_only=False), np.float32)
     width = len(flat) // max(1, len(column))
     if not pa.types.is_fixed_size_list(column.type) and (np.diff(column.offsets.to_numpy()) != width).any():
         raise DataError(f"{path}: the lists of {name!r} differ in length. Every sample has the same features.")
@@ -93,11 +102,13 @@ def _is_list(t: pa.DataType) -> bool:
 
 
 def _ids(path: Path, table: pa.Table) -> list[bytes]:
-    ids = table["sample_id"].to_pylist()
     try:
-        return [bytes.fromhex(i) if isinstance(i, str) else bytes(i) for i in ids]
+        ids = [bytes.fromhex(i) if isinstance(i, str) else bytes(memoryview(i)) for i in table["sample_id"].to_pylist()]
     except (TypeError, ValueError):
-        raise DataError(f"{path}: sample_id must be 16 bytes or 32 hex digits.") from None
+        ids = [b""]
+    if {len(i) for i in ids} - {16}:
+        raise DataError(f"{path}: sample_id must be 16 bytes or 32 hex digits.")
+    return ids
 
 
 def _finite(path: Path, values: Array) -> Array:

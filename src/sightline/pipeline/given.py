@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sightline.audits.label_quality import FEWEST
 from sightline.errors import DataError
 from sightline.features import read_embeddings
 from sightline.features.embeddings import Embeddings
@@ -26,7 +27,19 @@ def embeddings_for(path: str | Path | None, samples: SampleTable, splits: Splits
         raise DataError(f"{path} holds features of a network that was fitted to labels of these very samples: a wrong "
                         "label looks right to it. Give features of a network trained on other data, or leave "
                         "--embeddings out.")  # fmt: skip
+    _require_enough(Path(path), embeddings, samples, splits)
     return embeddings
+
+
+def _require_enough(path: Path, embeddings: Embeddings, samples: SampleTable, splits: Splits | None) -> None:
+    """Raise DataError where a check of labels would look at nothing for want of features."""
+    judged = samples.is_labelled
+    if splits is not None:
+        judged = judged & np.isin(np.array(splits.table["split"].to_pylist(), str), ["train", "val"])
+    has = int((judged & np.isfinite(embeddings.values).all(1)).sum())
+    if has < min(FEWEST, int(judged.sum())):
+        raise DataError(f"{path} has features of {has:,} of the {int(judged.sum()):,} labelled samples of "
+                        f"{samples.name} outside the test; a check needs {FEWEST} at least. Give a row for each.")
 
 
 def predictions_for(
