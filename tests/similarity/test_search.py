@@ -89,6 +89,14 @@ def test_a_table_of_pictures_that_are_all_alike_is_full_of_lookalikes() -> None:
     assert len(near_pairs(shown(strokes, 32)).certain) <= 2
 
 
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_few_pictures_tell_a_copy(count: int) -> None:
+    pictures = [photograph(i) for i in range(count)]
+    certain = near_pairs(shown([*pictures, *(crop(p, 0.85, 0.3, 0.6) for p in pictures)], 64)).certain
+    pairs = zip(certain.first.tolist(), certain.second.tolist(), strict=True)
+    assert set(pairs) == {(i, count + i) for i in range(count)}
+
+
 def test_sides_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ValueError, match="multiple of it, got 40"):
         near_pairs(Shown(np.zeros((3, 40, 40, 3), np.uint8)))

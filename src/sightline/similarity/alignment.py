@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from sightline.similarity.pictures import CHROMA, SMALL, Pictures, contrast_normalised, gaussian
 from sightline.similarity.refinement import laid_over, refined
-from sightline.similarity.views import VIEWS, resampling
 
 Array = np.ndarray[Any, Any]
-
-COARSE = 16
-"""Side at which shifts are tried."""
-
-CORE = 12
-"""Side of the middle of a view that is looked for in the other picture: it can lie 2 pixels away on each side."""
 
 ITERATIONS = 5
 """Steps of the alignment at each resolution."""
@@ -30,69 +22,6 @@ LARGEST_SCALE = 3.0
 
 MOST_UNEVEN = 1.6
 """Magnification along one direction by that along another at most."""
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Coarse:
-    """How well the middle of a view agrees with the other picture, at the best shift."""
-
-    agreement: Array
-    """Correlation of the two, contrast evened out, float32 [n], -1 … 1."""
-    shift: Array
-    """Where the view lies in the other picture, in its pixels of the coarse side: x and y, int8 [n, 2]."""
-
-
-class CoarseAligner:
-    """Tries all shifts of a view, for many pairs at once."""
-
-    def __init__(self) -> None:
-        self._views = [resampling(view, SMALL, COARSE).astype(np.float32) for view in VIEWS]
-        self._whole = self._views[0]
-
-    def align(self, pictures: Pictures, query: Array, found: Array, view: Array) -> Coarse:
-        """Agreement of view `view` of row `query` with row `found`, for each pair."""
-        rows, place = np.unique(np.concatenate([query, found]), return_inverse=True)
-        small = pictures.small[rows].astype(np.float32)
-        even = contrast_normalised(small).reshape(len(rows), -1)
-        templates = np.empty((len(query), CORE, CORE), np.float32)
-        margin = (COARSE - CORE) // 2
-        for v in np.unique(view).tolist():
-            of = np.flatnonzero(view == v)
-            views = (even[place[of]] @ self._views[v]).reshape(-1, COARSE, COARSE)
-            templates[of] = views[:, margin:-margin, margin:-margin]
-        whole = (even @ self._whole).reshape(-1, COARSE, COARSE)
-        return _best_shift(templates, whole, place[len(query) :])
-
-    def refine(self, pictures: Pictures, query: Array, found: Array, warps: Array) -> tuple[Array, Array]:
-        """The maps made better at the coarse side, and the agreement they reach: warps [n, 2, 3], float32 [n]."""
-        rows, place = np.unique(np.concatenate([query, found]), return_inverse=True)
-        even = contrast_normalised(pictures.small[rows].astype(np.float32))
-        of = SMALL // COARSE
-        even = even.reshape(len(rows), COARSE, of, COARSE, of).mean((2, 4))
-        coarse = rescaled(warps, SMALL, COARSE)
-        coarse, agreement = refined(even, place[: len(query)], place[len(query) :], coarse, ITERATIONS)
-        return rescaled(coarse, COARSE, SMALL), agreement
-
-
-def _best_shift(templates: Array, whole: Array, found: Array) -> Coarse:
-    """Of all places of the template in the whole the one of highest correlation."""
-    n, steps = len(templates), COARSE - CORE + 1
-    flat = templates.reshape(n, -1)
-    flat = flat - flat.mean(1, keepdims=True)
-    flat /= np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-6)
-    templates = flat.reshape(templates.shape)
-    windows = np.lib.stride_tricks.sliding_window_view(whole, (CORE, CORE), axis=(1, 2))
-    sums, squares = windows.sum((3, 4)), np.einsum("nijkl,nijkl->nij", windows, windows)
-    deviation = np.sqrt(np.maximum(squares - sums * sums / CORE**2, 1e-6))
-    agreement = np.empty((n, steps, steps), np.float32)
-    of = whole[found]
-    for y in range(steps):
-        for x in range(steps):
-            agreement[:, y, x] = np.einsum("nkl,nkl->n", templates, of[:, y : y + CORE, x : x + CORE])
-    agreement /= deviation[found]
-    best = agreement.reshape(n, -1).argmax(1)
-    shift = np.stack([best % steps, best // steps], 1).astype(np.int8) - (COARSE - CORE) // 2
-    return Coarse(agreement=agreement.reshape(n, -1)[np.arange(n), best], shift=shift)
 
 
 def fine(pictures: Pictures, query: Array, found: Array, warps: Array, starts: Array) -> Array:
@@ -130,17 +59,10 @@ def _agreeing(luminance: Array, chroma: Array, of_query: Array, of_found: Array,
     laid, known = laid_over(over, np.arange(len(over)), warps)
     colours = [laid_over(chroma[:, c], of_query, rescaled(warps, side, CHROMA))[0] for c in range(2)]
     agreements = _agreements(laid, under, known, np.stack(colours, 1), chroma[of_found])
-    magnified, uneven, turned = np.abs(np.log(scale)), np.log(shape[:, 1]), np.abs(shape[:, 2])
+    magnified, uneven = np.abs(np.log(scale)), np.log(shape[:, 1])
     is_plausible = (magnified <= np.log(LARGEST_SCALE)) & (uneven <= np.log(MOST_UNEVEN))
     agreements[~is_plausible] = -1
-    return np.concatenate([agreements, np.stack([magnified, uneven, turned], 1)], 1).astype(np.float32)
-
-
-def started(view: Array, shift: Array) -> Array:
-    """The maps from found pictures to the query's that views and shifts stand for, in small pixels: [n, 2, 3]."""
-    warps = np.stack([v.warp(SMALL) for v in VIEWS])[view]
-    warps[:, :, 2] -= (warps[:, :, :2] @ (shift.astype(np.float32) * (SMALL / COARSE))[..., None])[..., 0]
-    return warps
+    return np.concatenate([agreements, np.stack([magnified, uneven], 1)], 1).astype(np.float32)
 
 
 def rescaled(warps: Array, side: int, to: int) -> Array:
@@ -152,12 +74,10 @@ def rescaled(warps: Array, side: int, to: int) -> Array:
 
 
 def _shape_of(warps: Array) -> Array:
-    """How maps magnify (the factor), how unevenly (largest by smallest factor) and turn (radians): [n, 3]."""
+    """How maps magnify (the factor), and how unevenly (largest by smallest factor): [n, 2]."""
     linear = warps[:, :, :2].astype(np.float64)
-    linear[np.linalg.det(linear) < 0, :, 0] *= -1
     scales = np.maximum(np.linalg.svd(linear, compute_uv=False), 1e-3)
-    turned = np.arctan2(linear[:, 1, 0] - linear[:, 0, 1], linear[:, 0, 0] + linear[:, 1, 1])
-    return np.stack([np.sqrt(scales[:, 0] * scales[:, 1]), scales[:, 0] / scales[:, 1], turned], 1)
+    return np.stack([np.sqrt(scales[:, 0] * scales[:, 1]), scales[:, 0] / scales[:, 1]], 1)
 
 
 def _blurred(pictures: Array, sigma: Array) -> Array:
@@ -171,17 +91,14 @@ def _blurred(pictures: Array, sigma: Array) -> Array:
     return blurred
 
 
-AGREEMENTS = ("structure", "tones", "typical", "worst", "colours", "overlap", "magnified", "uneven", "turned")
+AGREEMENTS = ("structure", "tones", "typical", "colours", "magnified", "uneven")
 """Columns of `fine`.
 
 structure: correlation of the two, contrast evened out, where both are
 tones: correlation of their luminance
 typical: median over cells of the picture of the structure's correlation within the cell
-worst: lower quartile of the same
 colours: correlation of their colours, 0 where there is none
-overlap: share of the picture where both are
-magnified, uneven: logarithm of the magnification, either way, and of its ratio between directions
-turned: angle in radians, either way
+magnified, uneven: logarithm of the magnification, either way, and of its ratio between two directions
 """
 
 CELLS = 4
@@ -205,9 +122,8 @@ def _agreements(laid: Array, under: Array, known: Array, colours: Array, colours
     whole = product.sum(1) / np.sqrt(np.maximum(power[0].sum(1) * power[1].sum(1), 1e-6))
     result = np.stack(
         [
-            whole, _correlation(laid, under, known), np.nanmedian(by_cell, 1), np.nanquantile(by_cell, 0.25, axis=1),
+            whole, _correlation(laid, under, known), np.nanmedian(by_cell, 1),
             _correlation(colours.reshape(n, 1, -1), colours_under.reshape(n, 1, -1), np.ones((n, 1, 1), np.float32)),
-            overlap,
         ], 1
     )  # fmt: skip
     result[overlap < SMALLEST_OVERLAP] = -1

@@ -8,14 +8,18 @@ from typing import Any
 import numpy as np
 
 from sightline.progress import progress
-from sightline.similarity.alignment import CoarseAligner, fine, started
+from sightline.similarity.alignment import fine
 from sightline.similarity.candidates import Finder
 from sightline.similarity.pairs import POSSIBLE, NearPairs, Thumbnails
 from sightline.similarity.pictures import Pictures
+from sightline.similarity.placement import CoarseAligner, rigid, started
 from sightline.similarity.scoring import scores
 from sightline.similarity.threads import faiss, in_order
+from sightline.similarity.views import VIEWS
 
 Array = np.ndarray[Any, Any]
+
+IS_MIRRORED = np.array([view.is_mirrored for view in VIEWS])
 
 ROWS = 1024
 """Pictures looked up at a time. Blocks are the same however many threads work on them."""
@@ -23,11 +27,17 @@ ROWS = 1024
 REFINED = 20
 """Candidates of one picture laid over it coarsely with an affine map; those that are most alike and agree best."""
 
-PROMISING = 0.55
-"""Coarse agreement from which a pair is laid over each other finely."""
+PROMISING = 0.75
+"""Coarse agreement and half the likeness from which a pair is laid over each other finely.
+
+Parts of three fifths agree badly at 16 pixels: of 500 judged by the agreement alone 386 come so far, by both 420.
+"""
 
 FINELY = 4
-"""Pairs of one picture laid over each other finely at most, those of the highest coarse agreement."""
+"""Pairs of one picture laid over each other finely at most, those of the highest sums."""
+
+UNTOLD = 0.45
+"""Agreement that counts as usual for a picture with no second candidate, as in a table of two: what others have."""
 
 
 def near_pairs(thumbnails: Thumbnails) -> NearPairs:
@@ -80,7 +90,7 @@ class Seen:
     rows: Array
     """All rows that were looked up, int64 [m]."""
     usual: Array
-    """Median coarse agreement of each with its candidates, nearly all of which are lookalikes, float32 [m]."""
+    """Median agreement of each with its candidates, nearly all of which are lookalikes, float32 [m]."""
 
 
 def look(pictures: Pictures, finder: Finder, aligner: CoarseAligner, block: Array) -> Seen:
@@ -91,15 +101,23 @@ def look(pictures: Pictures, finder: Finder, aligner: CoarseAligner, block: Arra
     query, other = found.query[kept], found.found[kept]
     starts = started(found.view[kept], coarse.shift[kept])
     warps, agreement = aligner.refine(pictures, query, other, starts)
-    start, stop = (np.searchsorted(query, block, side=side) for side in ("left", "right"))
-    order = np.lexsort((-agreement, query))
-    usual = agreement[order][np.minimum((start + stop) // 2, len(order) - 1)]
-    best = _highest(query, agreement, FINELY)
-    best = best[agreement[best] >= PROMISING]
+    likeness = found.likeness[kept]
+    promise = agreement + 0.5 * likeness
+    best = _highest(query, promise, FINELY)
+    best = best[promise[best] >= PROMISING]
     agreements = fine(pictures, query[best], other[best], warps[best], starts[best])
-    likeness = found.likeness[kept][best]
-    return Seen(query=query[best], found=other[best], rows=block, usual=np.where(stop > start, usual, 0),
-                evidence=np.concatenate([np.stack([likeness, agreement[best]], 1), agreements], 1))  # fmt: skip
+    middles = rigid(pictures, query[best], other[best], IS_MIRRORED[found.view[kept][best]])
+    return Seen(query=query[best], found=other[best], rows=block, usual=_medians(found.query, coarse.agreement, block),
+                evidence=np.concatenate([agreements, middles[:, None]], 1))  # fmt: skip
+
+
+def _medians(query: Array, value: Array, block: Array) -> Array:
+    """Median of the values of each row of the block, float32 [n]; `UNTOLD` where it has one value or none."""
+    start, stop = (np.searchsorted(query, block, side=side) for side in ("left", "right"))
+    medians = np.full(len(block), UNTOLD, np.float32)
+    has_some = stop > start + 1
+    medians[has_some] = value[np.lexsort((-value, query))][((start + stop) // 2)[has_some]]
+    return medians
 
 
 def _highest(query: Array, value: Array, count: int) -> Array:
