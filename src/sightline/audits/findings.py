@@ -81,8 +81,9 @@ class Findings:
         unknown = set(self.table["level"].to_pylist()) - set(LEVELS)
         if unknown:
             raise DataError(f"The level of a finding is one of {', '.join(LEVELS)}, got {sorted(unknown)}.")
-        if any(not 0 <= s <= 1 for s in self.table["score"].to_pylist()):
-            raise DataError("The score of a finding lies in 0 … 1; 1 is worst.")
+        outside = [s for s in self.table["score"].to_pylist() if not 0 <= s <= 1]
+        if outside:
+            raise DataError(f"The score of a finding lies in 0 … 1, got {outside[0]}; 1 is worst.")
         strangers = set(self.table["check"].to_pylist()) - set(self.checks)
         if strangers:
             raise DataError(f"Findings of checks that are not listed as run: {sorted(strangers)}.")

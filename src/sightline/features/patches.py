@@ -133,7 +133,8 @@ def random_patch_features(thumbnails: Thumbnails, is_usable: Array, *, num_filte
     n = len(thumbnails)
     rows = np.flatnonzero(is_usable)
     if not len(rows):
-        raise DataError("No image can be read, so there is nothing to make features of.")
+        raise DataError("No image can be read, so there is nothing to make features of. See the reasons in "
+                        "samples.parquet: is the copy complete?")  # fmt: skip
     # Of few images as many features as images are enough: ridge sees no more than their inner products.
     count = num_filters or 2 * int(np.clip(min(MAX_BYTES // (2 * 8 * n), len(rows) // 8), 64, NUM_FILTERS) // 2)
     filters = random_filters(thumbnails, rows, count)

@@ -35,7 +35,8 @@ def divide_by_domain(samples: SampleTable, request: Request) -> Parts:
     parts = _apart(Parts(names, reasons, how).leave_out(~is_known, f"of no {kind}"), units, TEST)
     rest = np.flatnonzero(parts.names == TRAIN)
     if len(rest) == 0:
-        raise SplitError(f"{samples.name}: nothing is left to train on outside {kind} {', '.join(tested)}.")
+        raise SplitError(f"{samples.name}: nothing is left to train on outside {kind} {', '.join(tested)}. "
+                         f"Name fewer: --domain {kind}=A,B")  # fmt: skip
     if request.inner:
         return _apart(parts.put(rest, Parts(_inner(domain[rest], request), reasons[rest])), units, VAL)
     held = hold_out(samples.take(rest), request, len(samples), f"of fold {request.fold}")

@@ -83,7 +83,7 @@ def divide_by_file(samples: SampleTable, request: Request) -> Parts:
     names = np.array(samples.column("split"), object)
     is_left = np.array([n is None for n in names.tolist()], bool)
     if is_left.all():
-        raise SplitError(f"{path} assigns no sample that has a label.")
+        raise SplitError(f"{path} assigns no sample that has a label. Name some of {samples.name} that have one.")
     parts = Parts.of(names, f"given by {path.name}").leave_out(is_left, f"in no split of {path.name}")
     given = {s: bool((names == s).any()) for s in SPLITS.tolist()}
     wants_val = bool(request.inner) or isinstance(request.val, int | float)

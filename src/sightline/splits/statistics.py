@@ -48,7 +48,8 @@ def channel_statistics(samples: SampleTable, split: Split) -> Statistics:
     is_there = sums.is_valid()
     sums = sums.filter(is_there)
     if len(sums) == 0:
-        raise SplitError(f"No image of {split.name} ({len(split)} samples of {samples.name}) could be read.")
+        raise SplitError(f"No image of {split.name} ({len(split)} samples of {samples.name}) could be read. See "
+                         "the reasons in samples.parquet: is the copy complete?")  # fmt: skip
     bits = column["image"].combine_chunks().filter(is_there).field("bits").fill_null(8)
     is_deep = bits.to_numpy(zero_copy_only=False) == 16
     pixels = sums.field("num_pixels").to_numpy()

@@ -104,7 +104,8 @@ def group_of_kind(samples: SampleTable, kind: str) -> Array:
     again = rows[1:][rows[1:] == rows[:-1]]
     if len(again):
         raise SplitError(f"{samples.name}: {samples.column('key')[int(again[0])]} is in several groups of kind "
-                         f"{kind!r}, and so on both sides of any division by it.")  # fmt: skip
+                         f"{kind!r}, and so on both sides of any division by it. Correct the column, or divide "
+                         "by another kind.")  # fmt: skip
     of = np.full(len(samples), None, object)
     of[rows] = groups.field("id").to_pylist()
     return of
