@@ -8,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -226,6 +227,24 @@ def test_val_that_was_trained_on_is_refused(samples: SampleTable, splits: Splits
         evaluate(alone, samples, again.val, device="cpu")
     assert one(evaluate(alone, samples, splits.val, device="cpu")).n == len(splits.val)
     assert one(evaluate(alone, samples, splits.train, device="cpu")).split == "train"
+
+
+@pytest.mark.parametrize("part", ["val", "test"])
+def test_images_that_were_changed_since_they_were_indexed_are_refused(
+    samples: SampleTable, tmp_path: Path, ledger: Path, part: str
+) -> None:
+    hashed = samples.hashed()
+    splits = divided(hashed)
+    model = trained(tmp_path / "best.pt", hashed, splits)
+    assert splits.val is not None
+    row = hashed.positions([splits.val.ids[0]])[0] if part == "val" else splits.table["split"].to_pylist().index("test")
+    with (tmp_path / "stripes" / "images.bin").open("r+b") as f:
+        f.seek(int(row) * 64)
+        f.write(bytes(64))
+    of: Any = (splits.val, None) if part == "val" else (splits.test, ledger)
+    said = f"1 of {len(of[0])} images of {part} are not those that were indexed, e.g. {hashed.column('key')[row]}"
+    with pytest.raises(SplitError, match=said):
+        evaluate(model, hashed, of[0], ledger=of[1], device="cpu")
 
 
 def test_arguments_without_effect_are_refused(samples: SampleTable, splits: Splits, ledger: Path) -> None:

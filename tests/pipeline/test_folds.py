@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from sightline.errors import SplitError
 from sightline.pipeline import Outcome, verb
 from sightline.predictions import Predictions
 from sightline.recipes import Recipe
@@ -54,6 +55,15 @@ def test_folds_of_a_plan_add_up(study: Study) -> None:
     assert done.facts["folds"]["test"]["top1"]["value"] == pytest.approx(np.mean(every))
     assert "3 of 3 folds: test top-1 " in done.details[-1]
     assert "n=90, look 1 · folds " in done.details[-1]
+
+
+def test_a_test_whose_files_were_changed_costs_no_look(study: Study, tmp_path: Path) -> None:
+    scored(study, recipe(), "val")
+    images = tmp_path / "stripes" / "images.bin"
+    images.write_bytes(images.read_bytes()[::-1])
+    with pytest.raises(SplitError, match="18 of 18 images of test are not those that were indexed"):
+        scored(study, recipe(), "test")
+    assert not study.ledger_path.exists()
 
 
 def test_other_recipes_and_plans_stay_apart(study: Study) -> None:

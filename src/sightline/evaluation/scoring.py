@@ -17,6 +17,7 @@ from sightline import distributed
 from sightline.audits import Findings
 from sightline.digests import digest_of, short
 from sightline.errors import DataError, LedgerError, SplitError
+from sightline.evaluation.unchanged import require_unchanged
 from sightline.evaluation.unseen import require_unseen
 from sightline.inference import Classifier
 from sightline.inference.predicting import Model, as_classifier
@@ -57,6 +58,7 @@ def evaluate(
             for model, classifier in zip(chosen, classifiers, strict=True):
                 require_unseen(model, classifier.digests, samples, split)
             rows = _rows(samples, split.ids)
+            distributed.of_first(lambda: require_unchanged(rows, split.name))
             scores = tuple(_scored(c, rows, digests, split.name) for c in classifiers)
     return scores[0] if isinstance(models, str | Path | Classifier | Run) else scores
 
@@ -71,6 +73,7 @@ def _sealed(
     weights = [c.digests.get("weights", repr(c)) for c in classifiers]
     look, ids = distributed.of_first(lambda: ledger.open(split, checkpoints=weights, verb="evaluate", note=note))
     rows = _rows(samples, ids)
+    distributed.of_first(lambda: require_unchanged(rows, split.name))
     digests = {"samples": samples.digest, "split": split.digest}
     scores = tuple(_scored(c, rows, digests, split.name, look, leaked) for c in classifiers)
     distributed.of_first(lambda: ledger.record(look, _result(scores)))

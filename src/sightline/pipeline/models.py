@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from sightline import checks, evaluation, inference, training
 from sightline.artifacts import write_bytes, write_json
 from sightline.audits import Findings
@@ -156,6 +158,8 @@ def evaluate(study: str | Path, models: Sequence[str | Path] = (), *, split: str
     findings = Findings.read(home.findings_path) if home.findings_path.exists() else None
     for checkpoint in checkpoints:
         _require_unseen(home, checkpoint, samples, splits, [part for part in parts if split in {None, part}])
+    if splits.test is not None and split in {None, "test"}:  # found before the look, it costs none
+        evaluation.require_unchanged(samples.take(np.array(splits.table["split"].to_pylist()) == "test"), "test")
     scored: dict[Path, dict[str, Score]] = {c: {} for c in checkpoints}
     for name, part in parts.items():
         if part is None or split not in {None, name}:
