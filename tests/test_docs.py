@@ -36,6 +36,11 @@ def test_links_lead_somewhere(page: str) -> None:
         assert not anchor or anchor in _anchors(path.read_text("utf-8")), f"{place}#{anchor}"
 
 
+def test_every_page_is_found_from_the_first() -> None:
+    pages = {name.removeprefix("docs/") for name in PAGES if name.startswith("docs/")} - {"README.md"}
+    assert pages <= set(re.findall(r"\]\(([^)#\s]+)", PAGES["docs/README.md"]))
+
+
 def _commands(text: str) -> set[str]:
     """Commands of code blocks and inside sentences; those with brackets or dots tell what can be given, no more."""
     blocks = re.findall(r"```(?:sh|console)?\n(.*?)```", text, re.DOTALL)
