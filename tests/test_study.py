@@ -60,6 +60,14 @@ def test_what_is_no_study(tmp_path: Path) -> None:
         Study.open(tmp_path / "full")
 
 
+@pytest.mark.parametrize("text", ["[]", "{}", '{"artifacts": 3}', "5"])
+def test_a_description_of_something_else_is_refused(tmp_path: Path, text: str) -> None:
+    study = Study.create(tmp_path / "s")
+    study.json.write_text(text)
+    with pytest.raises(DataError, match="does not describe a study"):
+        Study.open(tmp_path / "s")
+
+
 def test_what_is_not_there_yet_names_its_verb(tmp_path: Path) -> None:
     study = Study.create(tmp_path / "s")
     with pytest.raises(DataError, match="sightline index SOURCE"):

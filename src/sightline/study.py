@@ -112,8 +112,12 @@ class Study:
 
     @property
     def about(self) -> dict[str, Any]:
-        """The parsed study.json."""
-        return dict(read_json(self.json))
+        """The parsed study.json. Raises DataError when it is not one."""
+        about = read_json(self.json)
+        if not isinstance(about, dict) or not isinstance(about.get("artifacts"), dict):
+            raise DataError(f"{self.json} does not describe a study: it was changed, or is of something else. Restore "
+                            "it, or make the study again: sightline index SOURCE STUDY")  # fmt: skip
+        return about
 
     def record(self, **facts: Any) -> None:
         """Add facts to study.json, whole."""

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from sightline.audits import Findings
+from sightline.audits.findings import Finding
 from sightline.errors import SplitError
 from sightline.pipeline import Outcome, verb
 from sightline.predictions import Predictions
@@ -64,6 +66,24 @@ def test_a_test_whose_files_were_changed_costs_no_look(study: Study, tmp_path: P
     with pytest.raises(SplitError, match="18 of 18 images of test are not those that were indexed"):
         scored(study, recipe(), "test")
     assert not study.ledger_path.exists()
+
+
+def test_findings_of_other_splits_say_nothing_of_these(study: Study) -> None:
+    """The pair lay across the splits that were audited; it does not across these."""
+    samples = study.read_samples()
+    verb("split")(study.directory, seed=5)
+    former = Splits.read(study.splits_path)
+    names = dict(zip(former.table["sample_id"].to_pylist(), former.table["split"].to_pylist(), strict=True))
+    test = [i for i, name in names.items() if name == "test"]
+    pair = Finding(level="warning", subject="x", message="twice", score=1.0, sample_id=former.train.ids[0],
+                   related_id=test[0], splits=("train", "test"))  # fmt: skip
+    about = {"samples": samples.digest, "splits": former.digest}
+    Findings.of([("exact-duplicates", [pair])], about).write(study.findings_path)
+    done = scored(study, recipe(), "test", seed=5)
+    assert done.facts["splits"]["test"]["without_leaks"]["n"] == 17
+    done = scored(study, recipe(), "test", seed=6)
+    assert done.facts["splits"]["test"]["without_leaks"] is None
+    assert "findings are of other splits" in done.details[-1]
 
 
 def test_other_recipes_and_plans_stay_apart(study: Study) -> None:

@@ -155,7 +155,7 @@ def evaluate(study: str | Path, models: Sequence[str | Path] = (), *, split: str
     if not any(part is not None for name, part in parts.items() if split in {None, name}):
         raise SplitError(f"{home.directory} has no {split or 'val or test'} split. Make one: "
                          f"sightline split {home.directory} --{split or 'test'} 0.1")
-    findings = Findings.read(home.findings_path) if home.findings_path.exists() else None
+    findings, is_stale = _findings(home, samples, splits)
     for checkpoint in checkpoints:
         _require_unseen(home, checkpoint, samples, splits, [part for part in parts if split in {None, part}])
     if splits.test is not None and split in {None, "test"}:  # found before the look, it costs none
@@ -174,7 +174,21 @@ def evaluate(study: str | Path, models: Sequence[str | Path] = (), *, split: str
                if (found := scored_folds(home, checkpoints[0], samples, splits, name)) is not None}  # fmt: skip
     facts = {name: {"of": of, **folds.to_json()} for name, (folds, of) in of_plan.items()}
     lines = [f"{'':9} {len(folds.each)} of {of} {FOLDS[name]}: {name} {folds}" for name, (folds, of) in of_plan.items()]
+    if is_stale and "test" in scored[checkpoints[0]]:
+        lines.append(f"{'':9} the findings are of other splits, so top-1 without leaks is not told: sightline audit "
+                     f"{home.directory}")  # fmt: skip
     return replace(told, facts={**told.facts, **({"folds": facts} if facts else {})}, details=(*told.details, *lines))
+
+
+def _findings(home: Study, samples: SampleTable, splits: Splits) -> tuple[Findings | None, bool]:
+    """The study's findings, and whether there are some of other splits of the same samples alone, which say nothing of
+    copies across these; those of other samples are refused where they are used."""
+    if not home.findings_path.exists():
+        return None, False
+    findings = Findings.read(home.findings_path)
+    of = findings.about.get("samples"), findings.about.get("splits")
+    is_stale = of[0] == samples.digest and of[1] != splits.digest
+    return None if is_stale else findings, is_stale
 
 
 def _require_unseen(
