@@ -13,10 +13,11 @@ import pyarrow.compute as pc
 
 from sightline.errors import extra_needed
 from sightline.images import ImageReader
+from sightline.images.scaled import scaled_pixels
 from sightline.inspection.files import file_facts
+from sightline.inspection.measures import WORKING_SIDE
 from sightline.inspection.names import Told, told_of
 from sightline.inspection.pictures import Picture, columns_of, picture_of, pixel_sums, single_threaded
-from sightline.inspection.scaled import scaled_pixels
 from sightline.inspection.schema import BARS, FACTS, MEASURES, SCHEMA
 from sightline.inspection.storing import storing
 from sightline.inspection.thumbnails import Thumbnails
@@ -94,7 +95,7 @@ def _looker(samples: SampleTable, side: int, is_pending: bool, verify: bool) -> 
     """What looks at the image of a row."""
     reader: ImageReader = samples.reader()
     status, reasons = samples.column("status"), samples.column("reason")
-    decode = None if verify else scaled_pixels(reader)
+    decode = None if verify else scaled_pixels(reader, WORKING_SIDE)
     is_named = samples.table["image"].combine_chunks().field("container").is_valid().to_pylist()
 
     def look(i: int) -> Look:

@@ -6,19 +6,18 @@ from collections.abc import Callable
 
 import simplejpeg
 
-from sightline.images import ImageReader, Pixels
-from sightline.images.decoding import jpeg_header
-from sightline.inspection.measures import WORKING_SIDE
+from sightline.images.decoding import Pixels, jpeg_header
+from sightline.images.reading import ImageReader
 
 
-def scaled_pixels(reader: ImageReader) -> Callable[[int, bytes], Pixels]:
-    """What gives pixels of sample `i` whose longer side is at least `WORKING_SIDE`, or all of them."""
+def scaled_pixels(reader: ImageReader, side: int) -> Callable[[int, bytes], Pixels]:
+    """What makes pixels of the payload of sample `i`: as stored, or smaller with a longer side of `side` or more."""
 
     def pixels(i: int, payload: bytes) -> Pixels:
         header = jpeg_header(payload) if reader.is_whole(i) else None
-        if header is None or max(header.width, header.height) < 2 * WORKING_SIDE:
+        if header is None or max(header.width, header.height) < 2 * side:
             return reader.pixels(i, payload)
-        scale = WORKING_SIDE / max(header.width, header.height)
+        scale = side / max(header.width, header.height)
         try:
             values = simplejpeg.decode_jpeg(
                 payload, colorspace="GRAY" if header.mode == "L" else "RGB", strict=False,
