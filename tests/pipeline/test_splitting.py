@@ -105,6 +105,13 @@ def test_csv_alone_writes_what_the_study_has(study: Path, tmp_path: Path, capsys
     assert after.how["by"] == "file"
 
 
+def test_a_csv_that_cannot_be_written_leaves_the_study_as_it_was(study: Path, tmp_path: Path) -> None:
+    verb("split")(study, by="group", group=("patient",))
+    before = (study / "splits.parquet").read_bytes()
+    assert run("split", study, "--by", "random", "--seed", "3", "--csv", tmp_path) == 2
+    assert (study / "splits.parquet").read_bytes() == before
+
+
 def test_facts_for_programs(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("split", study, "--by", "time", "--group", "patient", "--embargo", "2d", "--json") == 0
     facts = json.loads(capsys.readouterr().out)

@@ -260,6 +260,8 @@ CROSSED = samples_of(
         (ONE_LARGE, {"folds": 9}, "would hold 0 of 40 samples. One group, patient:one, holds 36 of them."),
         (ONE_LARGE.take(range(36)), {"test": 0}, "leave val empty. One group, patient:one, holds 36 of them."),
         (ONE_LARGE.take(range(37)), {"by": "hash", "test": 0.99, "inner": 2}, "leave train empty"),
+        (samples_of([sample(f"{i}", i % 2, group="all", groups={"site": i}) for i in range(9)], 2), {},
+         "holds 9 of them. Groups that share samples are joined: name fewer kinds with --group."),
         (plain_samples([30, 30]), {"folds": 61}, "fold 60 of 61 would hold 0 of 60 samples"),
         (plain_samples([30, 1]), {"folds": 2}, "so a class needs two (or two groups). Split without folds"),
         (plain_samples([9, 9]), {"val": [0.1]}, "val is a share such as 0.1, or 'official', got [0.1]"),

@@ -47,11 +47,11 @@ def split(study: str | Path, *, by: str | None = None, val: float | str | None =
         if together is not None:
             options |= {"together": _near_copies(home, samples, together)}
         splits = splitting.split(samples, **options)
+    if csv:  # first, because a name that cannot be written must leave the study as it was
+        splitting.write_csv(splits, samples, Path(csv))
     if not is_kept:
         splits.write(home.splits_path)
         home.record_artifact("splits", splits.digest)
-    if csv:
-        splitting.write_csv(splits, samples, Path(csv))
     return split_outcome(home, splits, is_kept=is_kept, csv=csv)
 
 

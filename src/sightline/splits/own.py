@@ -157,4 +157,16 @@ def _largest(samples: SampleTable, request: Request) -> str:
     """A sentence on the largest unit, where it is what stands in the way."""
     units = units_of(samples, request)
     n, at = int(units.sizes.max()), int(units.sizes.argmax())
-    return f" One group, {units.names[at]}, holds {n} of them." if n > 1 and 2 * n >= len(samples) else ""
+    if n == 1 or 2 * n < len(samples):
+        return ""
+    joined = ""
+    if _is_joined(samples, request):
+        joined = " Groups that share samples are joined: name fewer kinds with --group."
+    return f" One group, {units.names[at]}, holds {n} of them.{joined}"
+
+
+def _is_joined(samples: SampleTable, request: Request) -> bool:
+    """Whether a sample is in several of the groups that hold it."""
+    groups = samples.table["groups"].combine_chunks()
+    kinds = set(request.group) or set(groups.flatten().field("kind").to_pylist())
+    return len(kinds - {request.domain_kind}) > 1
