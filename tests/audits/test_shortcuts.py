@@ -34,6 +34,14 @@ def watermarked(name: str, i: int, pixels: Array) -> Array:
     return marked
 
 
+def stamped(name: str, i: int, pixels: Array) -> Array:
+    """A reddish mark that is as light as what is below it."""
+    marked = pixels.astype(np.int64)
+    if name == "cow" and i % 2 == 0:
+        marked[17:22, 17:22] += (100, -51, 0)
+    return np.clip(marked, 0, 255).astype(np.uint8)
+
+
 def coarse(name: str, i: int, pixels: Array) -> bytes:
     return encoded(pixels, 71 if name == "cow" and i % 8 == 0 else (75, 85, 90, 95)[i % 4])
 
@@ -68,8 +76,9 @@ def rows_of(found: Findings, check: str = "shortcuts") -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize(("draw", "factor", "level"), [
     (tinted, {"brightness", "colour", "border"}, "warning"), (watermarked, {"corners", "pattern"}, "warning"),
+    (stamped, {"pattern"}, "warning"),
     (coarse, {"encoding"}, "error"), (of_another_camera, {"camera"}, "error"), (larger, {"size"}, "error"),
-], ids=["tint", "watermark", "JPEG quality", "camera", "size"])  # fmt: skip
+], ids=["tint", "watermark", "stamp", "JPEG quality", "camera", "size"])  # fmt: skip
 def test_a_planted_mark_is_found(planted: Planted, draw: Any, factor: set[str], level: str) -> None:
     rows = rows_of(planted(draw)[1])
     row = next(r for r in rows if r["factor"] in factor)

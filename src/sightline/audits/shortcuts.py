@@ -91,11 +91,10 @@ def telling(evidence: Evidence) -> list[Shortcut]:
             region = scan(columns, labels[rows], label, draws)
             found += [] if region is None else [_shortcut(factor, region)]
     half = (_draws(evidence, np.arange(len(labels))) & np.uint64(1)).astype(bool)
-    for label, column in patterns(evidence.inspection, labels, rows, half).items():
-        if label in classes:
-            region = scan([_taken(column, rows)], labels[rows], label, draws)
-            edit = PLACES[column.name.removeprefix("pattern ")]
-            factor = Factor(name="pattern", tier=SCENE, columns=(column,), edit=edit)
+    for pattern in patterns(evidence.inspection, labels, rows, half):
+        if pattern.label in classes:
+            region = scan([_taken(pattern.column, rows)], labels[rows], pattern.label, draws)
+            factor = Factor(name="pattern", tier=SCENE, columns=(pattern.column,), edit=PLACES[pattern.place])
             found += [] if region is None else [_shortcut(factor, region)]
     return _strongest(found, len(classes))
 
