@@ -52,7 +52,8 @@ def corrected(samples: SampleTable, decisions: Iterable[Decision], *, day: str) 
     entry of `labels` with its source. Merged samples share a group of kind `review`, and so does all that was grouped
     with them. What was decided on a sample is listed in its `extra`.
 
-    Raises DataError for decisions on another table, for two new labels of one sample, and where nothing is to be done.
+    Raises DataError for decisions on another table or on samples that it does not have, for two new labels of one
+    sample, and where nothing is to be done.
     """
     said = list(standing(decisions).values())
     _refuse_others(samples, said)
@@ -85,6 +86,12 @@ def _refuse_others(samples: SampleTable, decisions: Sequence[Decision]) -> None:
         raise DataError(f"{len(others):,} of the {len(decisions):,} decisions were made on the samples "
                         f"{others[0].table}, and these are {short(samples.digest)}: what was seen then may mean "
                         "something else now. Move decisions.csv away and review the present findings.")  # fmt: skip
+    known = set(samples.column("sample_id"))
+    for d in decisions:
+        strange = [i.hex() for i in (d.sample_id, d.related_id) if i is not None and i not in known]
+        if strange:
+            raise DataError(f"The decision on {d.key} names the sample {strange[0]}, which {samples.name} does not "
+                            "have. Was its line changed? Restore it, or delete it.")  # fmt: skip
 
 
 def _by_row(samples: SampleTable, decisions: Sequence[Decision], action: str) -> Rows:
