@@ -2,7 +2,7 @@
 
 Every file `cifar10n_*.npy` beside the data is a set of labels: one for every training image of CIFAR-10 in the original
 order, wrong where it differs from the original. The truth is used for the figures alone. Near copies are those that the
-audit finds.
+audit finds. Beside it labels of other data, some of them made wrong here, in sets of a size that people have.
 """
 
 from __future__ import annotations
@@ -24,6 +24,13 @@ AIMS = {"random": 0.895, "aggre": 0.88, "worse": 0.88}
 
 CPU_S = 180.0
 
+OTHERS = {"mnist": (500, 6000), "imagenette": (300, 1500)}
+"""Images of other data, drawn at random from train."""
+
+PLANTED = {"as they are": (0.0, False), "5 % wrong": (0.05, False), "20 % wrong": (0.2, False),
+           "40 % of every other class called the next": (0.4, True)}  # fmt: skip
+"""Share of labels that are made wrong, and whether by pairs of classes."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Ranking:
@@ -36,6 +43,8 @@ class Ranking:
     precision_at_1000: float
     estimated: float
     """Share that the audit estimates, knowing nothing."""
+    at_least: float
+    """Share that it takes for wrong whatever the judge's own mistakes are; what it warns of."""
     regularization: float
     cpu_s: float
     """Processor time after features and near copies."""
@@ -57,6 +66,28 @@ def figures(work: Path, is_quick: bool) -> list[Figure]:
         name = path.stem.removeprefix("cifar10n_")
         aim = None if is_quick else next((a for kind, a in AIMS.items() if name.startswith(kind)), None)
         found += _lines(name, ranked(evidence, noisy), aim)
+    for name, sizes in OTHERS.items():
+        for size in sizes[:1] if is_quick else sizes:
+            found += _planted(name, size)
+    return found
+
+
+def _planted(name: str, size: int) -> list[Figure]:
+    """A line for each way to make labels of some other images wrong."""
+    samples = sl.index(str(SHARED / name))
+    rng = np.random.default_rng(0)
+    train = np.flatnonzero(np.array([s == "train" for s in samples.column("split")]))
+    evidence = Evidence(samples.take(np.sort(rng.choice(train, size, replace=False))).hashed(), None)
+    truth, k, found = np.array(evidence.labels), len(samples.classes), []
+    for what, (share, is_paired) in PLANTED.items():
+        is_hit = (rng.random(size) < share) & ((truth % 2 == 0) | (not is_paired))
+        noisy = np.where(is_hit, (truth + (1 if is_paired else rng.integers(1, k, size))) % k, truth)
+        ranking = ranked(evidence, noisy)
+        got = f"estimated {100 * ranking.estimated:.1f} %, at least {100 * ranking.at_least:.1f} %"
+        if ranking.wrong:
+            got = f"AUROC {ranking.auroc:.3f}, {got}"
+        found.append(Figure(what=f"{name}, {size:,} images, labels {what}", got=got,
+                            aim=f"{100 * ranking.wrong:.1f} % are wrong"))  # fmt: skip
     return found
 
 
@@ -93,11 +124,12 @@ def _figures(quality: LabelQuality, is_wrong: np.ndarray, spent: float) -> Ranki
     from sklearn.metrics import average_precision_score, roc_auc_score
 
     first = np.argsort(-quality.doubt, kind="stable")[:1000]
+    auroc, precision = (float(score(is_wrong, quality.doubt)) if is_wrong.any() else float("nan")
+                        for score in (roc_auc_score, average_precision_score))  # fmt: skip
     return Ranking(
-        wrong=float(is_wrong.mean()), auroc=float(roc_auc_score(is_wrong, quality.doubt)),
-        average_precision=float(average_precision_score(is_wrong, quality.doubt)),
+        wrong=float(is_wrong.mean()), auroc=auroc, average_precision=precision,
         precision_at_1000=float(is_wrong[first].mean()), estimated=quality.joint.num_errors / len(is_wrong),
-        regularization=quality.regularization, cpu_s=spent,
+        at_least=quality.joint.at_least, regularization=quality.regularization, cpu_s=spent,
     )  # fmt: skip
 
 

@@ -17,7 +17,7 @@ SURE = 0.1
 FEWEST = 100
 """Samples that are taken for the surest at least, in equal numbers of each predicted class: few hold no error."""
 
-FLAT = 1.5
+FLAT = 1.25
 """Where all disagree no more than this times as often as the surest, the judge makes hardly any mistakes of its own."""
 
 Z = 1.645
@@ -35,8 +35,8 @@ class Joint:
     sure: float
     """Share of disagreement among the surest tenth of each predicted class: what errors are left where the judge makes
     hardly any of its own."""
-    at_least: float
-    """Share of wrong labels that a weak judge's own mistakes do not explain, but for one time in 20."""
+    unexplained: float
+    """Share of wrong labels that the judge's own mistakes do not explain, but for one time in 20."""
 
     @property
     def num_confident(self) -> int:
@@ -51,6 +51,11 @@ class Joint:
         wrong; the confident joint alone says 21 % and 32 %.
         """
         return min(self.num_confident, round(self.sure * int(self.counts.sum())))
+
+    @property
+    def at_least(self) -> float:
+        """Share of wrong labels that there is whatever the judge's own mistakes are, of the errors estimated."""
+        return min(self.unexplained, self.num_errors / max(1, int(self.counts.sum())))
 
     def pairs(self, at_least: int = 2) -> list[tuple[int, int, int]]:
         """(given, likely, number) of the confused classes, the most frequent first."""
@@ -112,9 +117,8 @@ def _disagreement(log_probabilities: Array, labels: Array) -> tuple[float, float
     first, second = (disagrees[(rank >= i * tenth[predicted]) & (rank < (i + 1) * tenth[predicted])] for i in (0, 1))
     ends = [1.5 * first.mean() - 0.5 * _share(second) - Z * np.sqrt(2.25 * _variance(first) + 0.25 * _variance(second))]
     if disagrees.mean() <= FLAT * first.mean():
-        ends.append(wilson(float(disagrees.sum()), len(disagrees))[0])
-    share = float(disagrees[rank < enough[predicted]].mean())
-    return share, min(share, max(0.0, float(max(ends))))
+        ends.append(min(float(first.mean()), wilson(float(disagrees.sum()), len(disagrees))[0]))
+    return float(disagrees[rank < enough[predicted]].mean()), max(0.0, float(max(ends)))
 
 
 def _share(values: Array) -> float:

@@ -74,7 +74,7 @@ def _whole(evidence: Evidence, quality: LabelQuality, estimated: int, queued: in
     if quality.blended is not None:
         facts["weights"] = [round(w, 4) for w in quality.blended.weights]
     is_weak = share >= MANY > quality.joint.at_least
-    weak = " Most of these may be the judge's own mistakes: it is weak here." if is_weak else ""
+    weak = " How many of these are the judge's own mistakes cannot be told." if is_weak else ""
     confused = f" Most confused: {pairs[0]['given']} for {pairs[0]['likely']}." if pairs else ""
     return Finding(
         level="warning" if min(share, quality.joint.at_least) >= MANY else "info", subject="label",
