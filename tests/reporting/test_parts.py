@@ -27,6 +27,7 @@ from sightline.reporting.mistakes import describe_mistakes
 from sightline.reporting.pictures import Gallery
 from sightline.reporting.splitting import describe_split
 from sightline.samples import Classes, SampleTable
+from sightline.splits import split
 from tests.reporting.made import Made
 
 
@@ -75,6 +76,13 @@ def test_the_split_tells_its_method_and_counts_its_promises(made: Made, assigned
     assert "No two splits hold images with exactly equal pixels." in again["verified"]
     first = "No sample is in two of train, val and test. 1 sample left out: 1 copy of a test sample."
     assert again["verified"][0] == first
+
+
+def test_a_fold_says_that_it_is_one_part_of_a_plan(made: Made) -> None:
+    splits = split(made.samples, by="random", folds=2, fold=1, val=0.0)
+    told = describe_split(made.samples, splits, assigned_splits(made.samples, splits))["told"]
+    (said,) = [t for t in told if "is sealed" in t]
+    assert said.startswith("This is fold 1 of 2, counted from 0")
 
 
 def test_a_leak_is_two_pictures_side_by_side(made: Made, assigned: Names) -> None:

@@ -39,8 +39,12 @@ def _on_test(splits: Splits) -> str:
     if splits.test is None:
         return ("There is no labelled test split. Choices were made on val, and the number was measured there too, "
                 "so it is optimistic.")
-    return (f"The test split of {plural(splits.test.n, 'sample')} is sealed: training never sees its ids, and the "
-            "ledger writes a line before each time it is opened. This protects against accident, not against malice.")
+    fold = ""
+    if splits.folds:
+        fold = (f"This is fold {splits.how['fold']} of {splits.folds}, counted from 0, and its number a part of the "
+                "plan's: `sightline evaluate` puts all scored folds together. ")  # fmt: skip
+    return (f"{fold}The test split of {plural(splits.test.n, 'sample')} is sealed: training never sees its ids, and "
+            "the ledger writes a line before each time it is opened. This protects against accident, not malice.")
 
 
 def _verified(samples: SampleTable, splits: Splits, assigned: Names) -> list[str]:
