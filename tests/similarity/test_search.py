@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
+import sightline as sl
 from sightline.errors import MissingExtraError
+from sightline.inspection import inspect
 from sightline.similarity import NearPairs, near_pairs
 from tests.similarity.photographs import Shown, photograph, shown
 
@@ -87,6 +89,12 @@ def test_a_table_of_pictures_that_are_all_alike_is_full_of_lookalikes() -> None:
         ImageDraw.Draw(picture).line((192 + lean, 60, 192 + bend, 192, 192 - lean, 324), 255, int(rng.integers(36, 52)))
         strokes.append(picture)
     assert len(near_pairs(shown(strokes, 32)).certain) <= 2
+
+
+def test_no_two_digits_are_one_photograph() -> None:
+    """Of 8 by 8 pixels nearly every digit can be laid over another one."""
+    samples = sl.index("digits")
+    assert len(near_pairs(inspect(samples.take(np.arange(0, len(samples), 2))))) == 0
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])

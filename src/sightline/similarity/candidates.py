@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from sightline.errors import extra_needed
+from sightline.parallel import in_order
 from sightline.similarity.descriptors import DIMENSIONS, Descriptors, described
 from sightline.similarity.pictures import BLOCK, Pictures
-from sightline.similarity.threads import faiss, in_order
 from sightline.similarity.views import VIEWS
 
 Array = np.ndarray[Any, Any]
@@ -78,6 +79,15 @@ class Finder:
         for view in range(len(VIEWS)):
             likeness[:, view], found[:, view] = self.index.search(self.descriptors.of(evened, view), PER_VIEW)
         return _best(block, self.rows, found, likeness)
+
+
+def faiss() -> Any:
+    """The module faiss. Raises MissingExtraError when it is not installed."""
+    try:
+        import faiss
+    except ModuleNotFoundError as e:
+        raise extra_needed(e, "Looking for near duplicates") or e from None
+    return faiss
 
 
 def index_of(vectors: Array) -> Any:

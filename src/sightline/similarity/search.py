@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from sightline.parallel import in_order
 from sightline.progress import progress
 from sightline.similarity.alignment import fine
-from sightline.similarity.candidates import Finder
+from sightline.similarity.candidates import Finder, faiss
 from sightline.similarity.pairs import POSSIBLE, NearPairs, Thumbnails
 from sightline.similarity.pictures import Pictures
 from sightline.similarity.placement import CoarseAligner, rigid, started
 from sightline.similarity.scoring import scores
-from sightline.similarity.threads import faiss, in_order
 from sightline.similarity.views import VIEWS
 
 Array = np.ndarray[Any, Any]
@@ -63,16 +63,16 @@ def near_pairs(thumbnails: Thumbnails) -> NearPairs:
 def _searched(pictures: Pictures, rows: Array) -> NearPairs:
     finder, aligner = Finder.over(pictures), CoarseAligner()
     blocks = [rows[i : i + ROWS] for i in range(0, len(rows), ROWS)]
-    usual = np.zeros(len(pictures), np.float32)
+    usual, alike = np.zeros((2, len(pictures)), np.float32)
     parts = []
     with progress("search", len(rows)) as advance:
         for seen in in_order(lambda block: look(pictures, finder, aligner, block), blocks):
-            usual[seen.rows] = seen.usual
+            usual[seen.rows], alike[seen.rows] = seen.usual, seen.alike
             parts.append(seen)
             advance(len(seen.rows))
     query, found = (np.concatenate([getattr(p, name) for p in parts]) for name in ("query", "found"))
     evidence = np.concatenate([p.evidence for p in parts])
-    score = scores(evidence, usual[np.stack([query, found], 1)], float(np.median(usual[rows])), pictures.side)
+    score = scores(evidence, usual[np.stack([query, found], 1)], float(np.median(alike[rows])), pictures.side)
     keep = score >= POSSIBLE
     return NearPairs.of(len(pictures), query[keep], found[keep], score[keep])
 
@@ -90,7 +90,9 @@ class Seen:
     rows: Array
     """All rows that were looked up, int64 [m]."""
     usual: Array
-    """Median agreement of each with its candidates, nearly all of which are lookalikes, float32 [m]."""
+    """Median agreement of each with its candidates, nearly all lookalikes, when they are only moved: float32 [m]."""
+    alike: Array
+    """The same after the best candidates were refined, float32 [m]."""
 
 
 def look(pictures: Pictures, finder: Finder, aligner: CoarseAligner, block: Array) -> Seen:
@@ -107,8 +109,9 @@ def look(pictures: Pictures, finder: Finder, aligner: CoarseAligner, block: Arra
     best = best[promise[best] >= PROMISING]
     agreements = fine(pictures, query[best], other[best], warps[best], starts[best])
     middles = rigid(pictures, query[best], other[best], IS_MIRRORED[found.view[kept][best]])
-    return Seen(query=query[best], found=other[best], rows=block, usual=_medians(found.query, coarse.agreement, block),
-                evidence=np.concatenate([agreements, middles[:, None]], 1))  # fmt: skip
+    return Seen(query=query[best], found=other[best], evidence=np.concatenate([agreements, middles[:, None]], 1),
+                rows=block, usual=_medians(found.query, coarse.agreement, block),
+                alike=_medians(query, agreement, block))  # fmt: skip
 
 
 def _medians(query: Array, value: Array, block: Array) -> Array:
