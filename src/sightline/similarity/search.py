@@ -36,6 +36,12 @@ Parts of three fifths agree badly at 16 pixels: of 500 judged by the agreement a
 FINELY = 4
 """Pairs of one picture laid over each other finely at most, those of the highest sums."""
 
+FEW = 8
+"""Below this many pictures nothing is said of how alike they are: half of their pairs may be copies."""
+
+DRAWN = 2000
+"""Pairs drawn to say it; the median is then known to about .01."""
+
 UNTOLD = 0.45
 """Agreement that counts as usual for a picture with no second candidate, as in a table of two: what others have."""
 
@@ -63,16 +69,16 @@ def near_pairs(thumbnails: Thumbnails) -> NearPairs:
 def _searched(pictures: Pictures, rows: Array) -> NearPairs:
     finder, aligner = Finder.over(pictures), CoarseAligner()
     blocks = [rows[i : i + ROWS] for i in range(0, len(rows), ROWS)]
-    usual, alike = np.zeros((2, len(pictures)), np.float32)
+    usual = np.zeros(len(pictures), np.float32)
     parts = []
     with progress("search", len(rows)) as advance:
         for seen in in_order(lambda block: look(pictures, finder, aligner, block), blocks):
-            usual[seen.rows], alike[seen.rows] = seen.usual, seen.alike
+            usual[seen.rows] = seen.usual
             parts.append(seen)
             advance(len(seen.rows))
     query, found = (np.concatenate([getattr(p, name) for p in parts]) for name in ("query", "found"))
     evidence = np.concatenate([p.evidence for p in parts])
-    score = scores(evidence, usual[np.stack([query, found], 1)], float(np.median(alike[rows])), pictures.side)
+    score = scores(evidence, usual[np.stack([query, found], 1)], _alike(pictures, aligner, rows), pictures.side)
     keep = score >= POSSIBLE
     return NearPairs.of(len(pictures), query[keep], found[keep], score[keep])
 
@@ -91,8 +97,6 @@ class Seen:
     """All rows that were looked up, int64 [m]."""
     usual: Array
     """Median agreement of each with its candidates, nearly all lookalikes, when they are only moved: float32 [m]."""
-    alike: Array
-    """The same after the best candidates were refined, float32 [m]."""
 
 
 def look(pictures: Pictures, finder: Finder, aligner: CoarseAligner, block: Array) -> Seen:
@@ -110,8 +114,21 @@ def look(pictures: Pictures, finder: Finder, aligner: CoarseAligner, block: Arra
     agreements = fine(pictures, query[best], other[best], warps[best], starts[best])
     middles = rigid(pictures, query[best], other[best], IS_MIRRORED[found.view[kept][best]])
     return Seen(query=query[best], found=other[best], evidence=np.concatenate([agreements, middles[:, None]], 1),
-                rows=block, usual=_medians(found.query, coarse.agreement, block),
-                alike=_medians(query, agreement, block))  # fmt: skip
+                rows=block, usual=_medians(found.query, coarse.agreement, block))  # fmt: skip
+
+
+def _alike(pictures: Pictures, aligner: CoarseAligner, rows: Array) -> float:
+    """Median agreement of pairs drawn at random, laid over each other as well as can be; 0 for hardly any pictures.
+
+    That of candidates would grow with the table, and with its copies.
+    """
+    if len(rows) < FEW:
+        return 0.0
+    query, found = np.random.default_rng(0).choice(rows, (2, DRAWN))
+    query, found = query[query != found], found[query != found]
+    whole = np.zeros(len(query), np.int8)
+    placed = aligner.align(pictures, query, found, whole)
+    return float(np.median(aligner.refine(pictures, query, found, started(whole, placed.shift))[1]))
 
 
 def _medians(query: Array, value: Array, block: Array) -> Array:
