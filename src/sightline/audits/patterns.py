@@ -63,6 +63,7 @@ PLANES = {
 """What is made of red, green and blue: luminance; red less green and blue less green, at half the side: most JPEGs hold
 no more of colour, and it takes a quarter of the time."""
 
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Pattern:
     """What the images of a class share at a fixed place."""
