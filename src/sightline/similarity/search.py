@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sightline.parallel import in_order
+from sightline.parallel import in_order, one_thread
 from sightline.progress import progress
 from sightline.similarity.alignment import fine
 from sightline.similarity.candidates import Finder, faiss
@@ -78,7 +78,9 @@ def _searched(pictures: Pictures, rows: Array) -> NearPairs:
             advance(len(seen.rows))
     query, found = (np.concatenate([getattr(p, name) for p in parts]) for name in ("query", "found"))
     evidence = np.concatenate([p.evidence for p in parts])
-    score = scores(evidence, usual[np.stack([query, found], 1)], _alike(pictures, aligner, rows), pictures.side)
+    with one_thread():
+        alike = _alike(pictures, aligner, rows)
+    score = scores(evidence, usual[np.stack([query, found], 1)], alike, pictures.side)
     keep = score >= POSSIBLE
     return NearPairs.of(len(pictures), query[keep], found[keep], score[keep])
 
