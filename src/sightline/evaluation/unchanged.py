@@ -7,20 +7,24 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 
 from sightline.errors import DecodeError, SplitError
-from sightline.samples import SampleTable
+from sightline.samples import SampleTable, pixel_sha256_of
 
 
 def require_unchanged(rows: SampleTable, split: str) -> None:
-    """None, or SplitError where the bytes of an image are not those of the first full read.
+    """None, or SplitError where an image has neither the bytes nor the pixels of the first full read.
 
-    Reads every file and decodes none. A file that cannot be read is no other image: it is scored as unreadable. Rows
-    of a table that was never read have nothing to be compared with.
+    Reads every file, and decodes those with other bytes: an image that was coded anew without loss, as in packed files,
+    is the same one. A file that cannot be read is no other image: it is scored as unreadable. Rows of a table that was
+    never read have nothing to be compared with.
     """
-    wanted, reader = rows.column("content_sha256"), rows.reader()
+    contents, hashes, reader = rows.column("content_sha256"), rows.column("pixel_sha256"), rows.reader()
 
     def is_other(i: int) -> bool:
         try:
-            return wanted[i] is not None and hashlib.sha256(reader.payload(i)).digest() != wanted[i]
+            payload = reader.payload(i)
+            if contents[i] is None or hashlib.sha256(payload).digest() == contents[i]:
+                return False
+            return bool(pixel_sha256_of(reader.pixels(i, payload)) != hashes[i])
         except DecodeError:
             return False
 
