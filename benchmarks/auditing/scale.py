@@ -7,9 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.auditing.figure import Figure, cpu_seconds, peak_bytes
-from sightline.similarity.candidates import PER_VIEW, index_of
+from sightline.similarity.candidates import PER_VIEW, faiss, index_of
 from sightline.similarity.descriptors import DIMENSIONS
-from sightline.similarity.threads import faiss
 from sightline.similarity.views import VIEWS
 
 ROWS = 200_000
