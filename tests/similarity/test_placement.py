@@ -49,11 +49,11 @@ def test_a_part_agrees_and_another_photograph_does_not(
 ) -> None:
     picture = photograph(seed)
     copy = part(ImageOps.mirror(picture) if is_mirrored else picture, share, left, top)
-    mirrored = np.array([is_mirrored])
-    same = rigid(pair(copy, picture), ONE, TWO, mirrored)[0]
+    view = np.array([int(is_mirrored)])  # the whole, upright or mirrored
+    same = rigid(pair(copy, picture), ONE, TWO, view)[0]
     assert same > 0.7
-    assert rigid(pair(copy, photograph(seed + 100)), ONE, TWO, mirrored)[0] < same - 0.2
-    assert rigid(pair(copy, picture), ONE, TWO, ~mirrored)[0] < same - 0.2
+    assert rigid(pair(copy, photograph(seed + 100)), ONE, TWO, view)[0] < same - 0.2
+    assert rigid(pair(copy, picture), ONE, TWO, 1 - view)[0] < same - 0.2
 
 
 @pytest.mark.parametrize("view", range(0, len(VIEWS), 7))

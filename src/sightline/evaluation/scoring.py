@@ -41,7 +41,8 @@ def evaluate(
 
     Raises ContractError where classes or preprocessing are not a model's own, SplitError for a model fitted to samples
     of the split, or to splits that sealed another test, LedgerError for a look that is not allowed; all of them before
-    the test is opened.
+    the test is opened. SplitError, too, for images that were changed since they were indexed: of the sealed test that
+    can be told only once it is open, so the look counts (the verb compares its files beforehand).
     """
     chosen = [models] if isinstance(models, str | Path | Classifier | Run) else list(models)
     if not chosen:

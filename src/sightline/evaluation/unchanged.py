@@ -7,7 +7,11 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 
 from sightline.errors import DecodeError, SplitError
+from sightline.progress import progress
 from sightline.samples import SampleTable, pixel_sha256_of
+
+BLOCK = 64
+"""Images compared by one call: a call for each would take longer than to hash a small one."""
 
 
 def require_unchanged(rows: SampleTable, split: str) -> None:
@@ -28,8 +32,14 @@ def require_unchanged(rows: SampleTable, split: str) -> None:
         except DecodeError:
             return False
 
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        changed = [i for i, other in enumerate(pool.map(is_other, range(len(rows)), chunksize=64)) if other]
+    def others(start: int) -> list[int]:
+        return [i for i in range(start, min(start + BLOCK, len(rows))) if is_other(i)]
+
+    changed: list[int] = []
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool, progress("compare", len(rows)) as advance:
+        for found in pool.map(others, range(0, len(rows), BLOCK)):
+            changed += found
+            advance(BLOCK)
     if changed:
         raise SplitError(f"{len(changed):,} of {len(rows):,} images of {split} are not those that were indexed, e.g. "
                          f"{rows.column('key')[changed[0]]}: their files were changed since. Restore them; or index "
