@@ -92,8 +92,8 @@ def started(view: Array, shift: Array) -> Array:
 def rigid(pictures: Pictures, query: Array, found: Array, view: Array) -> Array:
     """Correlation float32 [n] of the middle of small pictures `query` with those of `found`: best place, best size.
 
-    Mirrored where the view, a number in VIEWS, is. An affine map has six numbers with which two lookalikes can be made to
-    agree; this has three.
+    Mirrored where the view, a number in VIEWS, is. An affine map has six numbers with which two lookalikes can be made
+    to agree; this has three.
     """
     rows, place = np.unique(np.concatenate([query, found]), return_inverse=True)
     even = contrast_normalised(pictures.small[rows].astype(np.float32))
