@@ -201,6 +201,34 @@ def test_a_weak_judge_is_no_warning(spread: float, share: float, level: str) -> 
     assert 0.4 * share < whole.evidence["at_least"] < share + 0.03
 
 
+@pytest.mark.parametrize("shares", [(0.5, 0.5), (0.9, 0.1), (0.1,) * 10], ids=len)
+@pytest.mark.parametrize("count", [60, 1000])
+def test_a_judge_that_sees_nothing_finds_nothing(count: int, shares: tuple[float, ...]) -> None:
+    """Constant images, or labels that a picture does not show: the rare class is not wrong because it is rare."""
+    rng = np.random.default_rng(0)
+    labels = rng.choice(len(shares), count, p=shares)
+    samples = samples_of([sample(f"{i}", int(c)) for i, c in enumerate(labels)], len(shares))
+    whole = label_errors(evidence_of(samples, rng.normal(0, 1, (count, 20)).astype(np.float32)))[:1]
+    assert all(f.level == "info" and f.evidence["estimated_errors"] <= 0.05 * count for f in whole)
+
+
+def test_a_rare_class_that_is_not_recognised_is_not_wrong() -> None:
+    features, truth = clusters(600, 2, 20)
+    rare = np.random.default_rng(1).permutation(600)[:60]
+    truth[rare] = 2
+    samples = samples_of([sample(f"{i:03d}", int(c)) for i, c in enumerate(truth)], 3)
+    assert label_errors(evidence_of(samples, features)) == []
+
+
+def test_classes_that_overlap_are_no_warning() -> None:
+    features, truth = clusters(1000, 10, 20)
+    blurred = features + np.random.default_rng(3).normal(0, 12, features.shape).astype(np.float32)
+    samples = samples_of([sample(f"{i}", int(c)) for i, c in enumerate(truth)], 10)
+    whole, *_ = label_errors(evidence_of(samples, blurred))
+    assert whole.evidence["agreement"] < 0.4
+    assert (whole.level, whole.evidence["at_least"]) == ("info", 0)
+
+
 def test_confused_classes_are_named() -> None:
     features, truth = clusters(600, 4, 20)
     given = truth.copy()
