@@ -33,6 +33,13 @@ def test_a_domain_can_be_named() -> None:
     assert splits.how["test"] == "site Bern, Genf"
 
 
+def test_a_name_may_hold_commas() -> None:
+    rows = [{**row, "groups": [{**g, "id": g["id"].replace("Bern", "Bern, Insel")} for g in row["groups"]]}
+            for row in ROWS]  # fmt: skip
+    splits = split(samples_of(rows, 2), by="domain", domain="site=Bern, Insel,Genf")
+    assert splits.how["tested"] == ["Bern, Insel", "Genf"]
+
+
 def test_val_can_be_a_domain_too() -> None:
     every = list(folds(SAMPLES, by="domain", domain="site", inner=2))
     assert [(s.how["fold"], s.how["inner_fold"]) for s in every] == [(f, i) for f in range(3) for i in range(2)]

@@ -46,11 +46,11 @@ def divide_by_domain(samples: SampleTable, request: Request) -> Parts:
 def _tested(samples: SampleTable, request: Request, known: list[str]) -> list[str]:
     kind = request.domain_kind
     if not request.is_every_domain:
-        tested = sorted({name.strip() for name in request.domain.partition("=")[2].split(",")})
+        tested = _named(request.domain.partition("=")[2], known)
         for name in tested:
             if name not in known:
                 raise SplitError(f"{samples.name} has no {kind} {name!r}.{did_you_mean(name, known)}")
-        return tested
+        return sorted(set(tested))
     if len(known) < 2:
         raise SplitError(f"To leave out one {kind} takes two, and {samples.name} has {len(known)} ({_few(known)}). "
                          "Index sources of several together, or split by another rule: --by group")  # fmt: skip
@@ -58,6 +58,17 @@ def _tested(samples: SampleTable, request: Request, known: list[str]) -> list[st
         raise SplitError(f"Each {kind} is a fold, and {samples.name} has {len(known)} ({_few(known)}), got folds "
                          f"{request.folds} and fold {request.fold}. Leave out folds; fold is 0 … their number - 1.")
     return [known[request.fold]]
+
+
+def _named(text: str, known: list[str]) -> list[str]:
+    """The names in a text with commas between them, of which a known name may have some itself ("Bern, Insel")."""
+    parts, names = text.split(","), []
+    while parts:
+        ends = [i for i in range(len(parts), 0, -1) if ",".join(parts[:i]).strip() in known]
+        end = ends[0] if ends else 1
+        names.append(",".join(parts[:end]).strip())
+        del parts[:end]
+    return names
 
 
 def _inner(domain: Array, request: Request) -> Array:
