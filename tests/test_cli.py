@@ -144,6 +144,7 @@ def test_of_several_processes_one_speaks(
     [
         (LedgerError("this would be look 2"), 2, False),
         (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "study/x"), 2, False),
+        (OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), "study/x"), 2, False),
         (KeyboardInterrupt(), 130, False),
         (FileNotFoundError(errno.ENOENT, "lost", "x"), 1, True),
         (ZeroDivisionError("a defect"), 1, True),

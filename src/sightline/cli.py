@@ -22,8 +22,15 @@ from sightline.errors import SightlineError, did_you_mean, extra_needed
 if TYPE_CHECKING:
     from sightline.pipeline import Outcome
 
-_MACHINE_IS_AT_FAULT = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
-"""A full disk or a missing permission is no defect of the program."""
+_NO_DEFECT = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "Free space"),
+    **dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM), "Fix permissions"),
+    errno.ENAMETOOLONG: "Give a shorter path",
+    errno.ELOOP: "Mend the links that lead to one another",
+    errno.EMFILE: "Allow more open files (ulimit -n 4096)",
+    errno.EIO: "See whether the disk is sound",
+}  # fmt: skip
+"""What the machine or the person is to blame for, by error number, and what to do about it."""
 
 class UsageError(SightlineError):
     """The command line itself could not be understood."""
@@ -220,9 +227,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone, e.g. `| head`
         return 1
     except OSError as e:
-        if e.errno not in _MACHINE_IS_AT_FAULT:
+        if e.errno not in _NO_DEFECT:
             return _defect(e, is_json)
-        message = f"{e.filename or 'A file'}: {e.strerror}. Free space or fix permissions, then run the command again."
+        message = f"{e.filename or 'A file'}: {e.strerror}. {_NO_DEFECT[e.errno]}, then run the command again."
         return _fail(e, message, 2, is_json)
     except Exception as e:  # noqa: BLE001 — the border: a defect keeps its traceback and has its own exit code
         return _defect(e, is_json)

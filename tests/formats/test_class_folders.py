@@ -94,6 +94,14 @@ def test_a_broken_link_stays_a_sample(tmp_path: Path) -> None:
     assert "a/2.jpg" in class_folders.read(tmp_path, Attributes()).keys
 
 
+@pytest.mark.parametrize("link", ["a/self.jpg", "self"])
+def test_a_link_to_itself_is_a_broken_link(link: str, tmp_path: Path) -> None:
+    write_files(tmp_path, {"a/1.jpg": IMAGE, "b/1.jpg": IMAGE})
+    (tmp_path / link).symlink_to(Path(link).name)
+    keys = index(tmp_path).column("key")
+    assert keys == sorted({"a/1.jpg", "b/1.jpg", link} - {"self"})
+
+
 @pytest.mark.parametrize(
     ("names", "message"),
     [
@@ -120,10 +128,11 @@ def test_an_image_with_the_name_of_a_text_is_a_sample(tmp_path: Path) -> None:
     assert (found.keys, found.notes) == (["a/1.txt", "a/2.json", "b/1.jpg"], ())
 
 
-def test_a_link_to_a_folder_above_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("above", ["a", "."])
+def test_a_link_to_a_folder_above_is_refused(above: str, tmp_path: Path) -> None:
     write_files(tmp_path, {"a/1.jpg": IMAGE, "b/1.jpg": IMAGE})
-    (tmp_path / "a" / "loop").symlink_to(tmp_path / "a")
-    with pytest.raises(DataError, match="link"):
+    (tmp_path / "a" / "loop").symlink_to(tmp_path / above)
+    with pytest.raises(DataError, match="a/loop is a link to a folder above"):
         class_folders.read(tmp_path, Attributes())
 
 

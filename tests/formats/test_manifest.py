@@ -114,6 +114,8 @@ def test_parquet(folder: Path) -> None:
 
 def test_a_missing_file_stays_a_row(folder: Path) -> None:
     assert read(folder, "path,label\na/1.jpg,x\na/gone.jpg,y\n").keys == ["a/1.jpg", "a/gone.jpg"]
+    caption = "a" * 5000  # no file can have such a name
+    assert read(folder, f"path,label\n{caption},y\na/1.jpg,x\n").keys == [caption, "a/1.jpg"]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sightline.errors import DataError, DecodeError
-from sightline.formats.class_tree import is_hidden
+from sightline.formats.class_tree import is_folder, is_hidden
 from sightline.formats.members import Members
 from sightline.formats.zip_folders import members_of
 from sightline.images.containers import Reference, opened
@@ -122,7 +122,7 @@ def folder_with(path: Path, marker: str) -> Path | None:
     with os.scandir(path) as entries:
         # A folder of many files is not looked through: this is asked of every source.
         few = islice(entries, MOST_BESIDE)
-        below = [path / entry.name for entry in few if entry.is_dir() and not is_hidden(entry.name)]
+        below = [path / entry.name for entry in few if is_folder(entry) and not is_hidden(entry.name)]
     return below[0] if len(below) == 1 and (below[0] / marker).is_file() else None
 
 

@@ -14,7 +14,7 @@ from sightline.catalog.imagenet_names import DATASET, Named, named
 from sightline.catalog.label_data import IMAGENET_1K, listed
 from sightline.errors import DataError
 from sightline.formats import manifest
-from sightline.formats.class_tree import IMAGE_SUFFIXES, is_hidden, suffix_of
+from sightline.formats.class_tree import IMAGE_SUFFIXES, is_folder, is_hidden, suffix_of
 from sightline.formats.listing import Attributes, Format, Listing
 from sightline.progress import track
 
@@ -75,7 +75,7 @@ def _begins_with_val(folder: Path) -> bool:
     if not folder.is_dir():
         return False
     with os.scandir(folder) as entries:
-        first = next((e.name for e in entries if e.is_file() and not is_hidden(e.name)), "")
+        first = next((e.name for e in entries if not is_folder(e) and not is_hidden(e.name)), "")
     found = named(first)
     return found is not None and found.split == "val"
 
@@ -89,13 +89,13 @@ def _images(data: Path, split: str) -> Iterator[tuple[str, Named]]:
     if not (data / split).is_dir():
         return
     with os.scandir(data / split) as entries:
-        tops = sorted((e.name, e.is_dir()) for e in entries if not is_hidden(e.name))
-    files = [name for name, is_folder in tops if not is_folder]
+        tops = sorted((e.name, is_folder(e)) for e in entries if not is_hidden(e.name))
+    files = [name for name, is_deep in tops if not is_deep]
     for name in files:
         if suffix_of(name) in IMAGE_SUFFIXES:
             yield f"{split}/{name}", _named(data, f"{split}/{name}", split)
     known = set(listed(IMAGENET_1K))
-    for folder in [name for name, is_folder in tops if is_folder]:
+    for folder in [name for name, is_deep in tops if is_deep]:
         if folder not in known:
             raise DataError(f"{data / split} has the folder {folder!r}, no class of ImageNet-1k. Move it away.")
         for name in sorted(os.listdir(data / split / folder)):

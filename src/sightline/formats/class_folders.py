@@ -15,6 +15,7 @@ from sightline.formats.class_tree import (
     TreeReading,
     begins_like_an_image,
     in_order,
+    is_folder,
     shown,
     top_folders,
 )
@@ -122,11 +123,11 @@ class _Walk:
         try:
             with os.scandir(place) as entries:
                 found = list(entries)
-            files = [entry.name for entry in found if entry.is_file()]
-            others = [entry for entry in found if not entry.is_file()] if len(files) < len(found) else []
-            folders = [entry.name for entry in others if entry.is_dir()]
+            files = [entry.name for entry in found if entry.is_file(follow_symlinks=False)]
+            others = [e for e in found if not e.is_file(follow_symlinks=False)] if len(files) < len(found) else []
+            folders = [entry.name for entry in others if is_folder(entry)]
             # A broken link stays: it becomes a row whose file is missing.
-            files += [entry.name for entry in others if entry.is_symlink() and not entry.is_dir()]
+            files += [entry.name for entry in others if entry.is_symlink() and not is_folder(entry)]
         except OSError as e:
             raise DataError(f"{place} cannot be listed: {e.strerror}. Fix its permissions.") from None
         return shown(sorted(files)), shown(sorted(folders))
@@ -135,11 +136,10 @@ class _Walk:
         """The files below a folder, byte-wise by path; what was listed before is forgotten then."""
         place = f"{self._root}/{folder}"
         try:
-            stat = os.stat(place)
+            here, root = ((stat.st_dev, stat.st_ino) for stat in map(os.stat, (place, self._root)))
         except OSError as e:
             raise DataError(f"{place} cannot be listed: {e.strerror}. Fix its permissions.") from None
-        here = (stat.st_dev, stat.st_ino)
-        if here in above:
+        if here in above | {root}:
             raise DataError(f"{place} is a link to a folder above it; remove the link.")
         known = folder in self._listed
         files, folders = self._listed.pop(folder) if known else self._scanned(place)

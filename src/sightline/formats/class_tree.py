@@ -5,6 +5,7 @@ The tree may lie on a disk or in an archive; the rules are the same for both, an
 
 from __future__ import annotations
 
+import os
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -51,6 +52,11 @@ class TreeSamples:
 def is_hidden(name: str) -> bool:
     """Whether a file or folder of this name is no part of a dataset: what systems leave behind."""
     return name.startswith((".", "__MACOSX")) or name == "Thumbs.db"
+
+
+def is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a folder or a link to one; `is_dir` raises for a link that leads to itself."""
+    return entry.is_dir(follow_symlinks=False) or (entry.is_symlink() and os.path.isdir(entry))
 
 
 def begins_like_an_image(head: bytes) -> bool:

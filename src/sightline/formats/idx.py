@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from sightline.errors import DataError
+from sightline.formats.class_tree import is_folder
 from sightline.formats.listing import SPLIT_ORDER, Attributes, Format, Listing, split_of
 
 MAX_BYTES = 4 << 30
@@ -121,7 +122,7 @@ def _folders(path: Path) -> list[Path]:
         if folder.is_dir() and _images_in(folder):
             return [folder]
     with os.scandir(path) as entries:
-        below = sorted(Path(entry.path, "raw") for entry in entries if entry.is_dir())
+        below = sorted(Path(entry.path, "raw") for entry in entries if is_folder(entry))
     return [folder for folder in below if folder.is_dir() and _images_in(folder)]
 
 

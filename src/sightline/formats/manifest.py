@@ -6,6 +6,7 @@ image that is the sample.
 
 from __future__ import annotations
 
+import os
 import posixpath
 from collections.abc import Sequence
 from dataclasses import replace
@@ -173,7 +174,7 @@ def _need_some_file(path: Path, listing: Listing) -> None:
     """Raise DataError when no listed file exists: then the paths mean something else than thought."""
     roots = {alias: Path(address) for alias, address in listing.roots.items()}
     places = [roots[root] / name for root, name in zip(listing.images["root"], listing.images["path"], strict=True)]
-    if not any(place.exists() for place in places):
+    if not any(os.path.exists(place) for place in places):  # Path.exists raises where a name is too long
         raise DataError(
             f"{path}: none of the {len(places)} listed files exists. The first was looked for at {places[0]}; paths "
             "are taken relative to the table's folder."

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sightline.errors import DataError
-from sightline.formats.class_tree import is_hidden
+from sightline.formats.class_tree import is_folder, is_hidden
 from sightline.formats.columns import SPLIT, Columns, find, groups_of, labels_of, splits_of, times_of
 from sightline.formats.listing import SPLIT_ORDER, Attributes, Listing, split_of
 
@@ -133,7 +133,7 @@ def entries_of(folder: Path, is_named: Callable[[str], bool] | None = None) -> t
             for entry in entries:
                 if is_hidden(entry.name):
                     continue
-                if entry.is_dir():
+                if is_folder(entry):
                     folders.append(entry.name)
                 elif is_named is None or is_named(entry.name):
                     files.append(entry.name)
