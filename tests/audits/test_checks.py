@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 import sightline as sl
 from sightline.audits import CHECKS, LEVELS, SCHEMA, Findings, audit
 from sightline.errors import DataError
 from sightline.samples import SampleTable, sample_id_of
 from sightline.splits import split
+from tests.sources import encoded, write_files
 from tests.tables import plain_samples, sample, samples_of
 
 FEW = settings(max_examples=40, deadline=None)
@@ -173,6 +176,13 @@ def test_unreadable() -> None:
     (row,) = rows_of(audit(samples, split(samples)), "unreadable")
     assert (row["subject"], row["sample_id"], row["level"]) == ("bad", sample_id_of("", "bad"), "warning")
     assert row["message"].startswith("damaged; ")
+
+
+@pytest.mark.filterwarnings("error")
+def test_where_all_images_are_blank_that_is_all_that_is_said(tmp_path: Path) -> None:
+    files = {f"c{i % 2}/{i}.png": encoded(Image.new("L", (32, 32), 5 * i), "PNG") for i in range(40)}
+    (row,) = audit(sl.index(write_files(tmp_path, files))).table.to_pylist()
+    assert (row["check"], row["subject"], row["level"]) == ("quality", "blank", "info")
 
 
 def test_unknown_check_and_foreign_splits() -> None:

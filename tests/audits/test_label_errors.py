@@ -220,6 +220,16 @@ def test_a_rare_class_that_is_not_recognised_is_not_wrong() -> None:
     assert label_errors(evidence_of(samples, features)) == []
 
 
+def test_one_surprise_among_the_ten_surest_is_no_warning() -> None:
+    """Of 96 labels that are all right a judge doubts twelve, and by chance one of them is among its surest."""
+    labels, sure = np.arange(96) % 2, np.linspace(0.95, 0.6, 96)
+    predicted = np.where(np.arange(96) % 8 == 3, 1 - labels, labels)
+    chances = np.where(predicted[:, None] == np.arange(2), sure[:, None], 1 - sure[:, None])
+    joint = confident_joint(np.log(chances), labels)
+    assert joint.num_errors >= 0.05 * 96
+    assert joint.at_least < 0.05
+
+
 def test_classes_that_overlap_are_no_warning() -> None:
     features, truth = clusters(1000, 10, 20)
     blurred = features + np.random.default_rng(3).normal(0, 12, features.shape).astype(np.float32)

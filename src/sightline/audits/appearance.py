@@ -94,4 +94,6 @@ class Appearance:
         entropy, pixels = self.column("entropy"), self.size[0] * self.size[1]
         known = entropy[np.isfinite(entropy)]
         usual = np.median(known) if len(known) >= FEW else 8.0
-        return np.asarray(entropy / np.fmin(np.log2(np.fmax(pixels, 2)), usual))
+        most = np.fmin(np.log2(np.fmax(pixels, 2)), usual)
+        # Where most are blank, no other is short of what is usual.
+        return np.asarray(np.divide(entropy, most, out=np.ones_like(entropy), where=most > 0))

@@ -123,7 +123,7 @@ def _disagreement(log_probabilities: Array, labels: Array) -> tuple[float, float
     first, second = (disagrees[(rank >= i * tenth[predicted]) & (rank < (i + 1) * tenth[predicted])] for i in (0, 1))
     ends = [1.5 * first.mean() - 0.5 * _share(second) - Z * np.sqrt(2.25 * _variance(first) + 0.25 * _variance(second))]
     if disagrees.mean() <= FLAT * first.mean():
-        ends.append(min(float(first.mean()), wilson(float(disagrees.sum()), len(disagrees))[0]))
+        ends.append(min(wilson(float(some.sum()), len(some))[0] for some in (first, disagrees)))
     unexplained = max(0.0, float(max(ends))) if _kappa(predicted, labels) >= SKILL else 0.0
     return float(disagrees[rank < enough[predicted]].mean()), unexplained
 
