@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -73,6 +74,39 @@ def test_the_digest_of_rows_that_come_in_pieces(
                 digest.add(table)
             found = digest.hexdigest(["name", "value"])
         assert found == digest_of_rows(whole.unify_dictionaries())
+
+
+@pytest.mark.parametrize("how", ["whole", "pieces"])
+def test_a_full_disk_leaves_both_files_as_they_were(
+    how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    """New classes beside the former samples would be a study that cannot be read."""
+    place = tmp_path / "samples.parquet", tmp_path / "classes.parquet"
+    other = samples_of([sample(f"{i}", i) for i in range(9)], 9)
+    calls = iter(range(9))
+
+    def full(fd: int) -> None:
+        if next(calls) == 1:  # after the classes
+            raise OSError(28, "No space left on device")
+
+    def write() -> None:
+        if how == "whole":
+            other.write(*place)
+        else:
+            write_pieces([other], *place)
+
+    for is_there in (False, True):
+        if is_there:
+            rows(12).write(*place)
+        before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "fsync", full)
+            with pytest.raises(DataError, match=r"samples\.parquet: No space left"):
+                write()
+        assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
+        calls = iter(range(9))
+    write()
+    assert SampleTable.read(*place).digest == other.digest
 
 
 def test_keys_between_one_another_are_refused_and_nothing_is_written(tmp_path: Path) -> None:

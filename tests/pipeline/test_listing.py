@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,9 @@ import sightline as sl
 from sightline import cli
 from sightline.errors import DataError
 from sightline.formats import class_folders
-from sightline.pipeline import verb
+from sightline.inspection import inspect
+from sightline.pipeline import data, verb
+from sightline.study import Study
 from tests.sources import jpeg, write_files
 
 IMAGE = jpeg()
@@ -46,6 +49,23 @@ def test_a_mistake_found_at_the_end_leaves_nothing(tmp_path: Path, monkeypatch: 
     with pytest.raises(DataError, match="1 class"):
         verb("index")(str(tree(tmp_path / "other", a=5)), study)
     assert {p.name: p.read_bytes() for p in study.iterdir()} == before
+
+
+def test_a_table_that_is_indexed_meanwhile_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two commands at once: the first full read of the former table may take hours."""
+    study, other = tmp_path / "study", tree(tmp_path / "other", a=3, b=4)
+    verb("index")(str(tree(tmp_path / "source", a=5, b=5)), study)
+
+    def meanwhile(*args: Any, **options: Any) -> Any:
+        verb("index")(str(other), study)
+        return inspect(*args, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(data, "inspect", meanwhile)
+        with pytest.raises(DataError, match="made anew while its images were read"):
+            verb("audit")(study, checks=["class-counts"])
+    assert len(Study.open(study).read_samples()) == 7
+    verb("audit")(study, checks=["class-counts"])
 
 
 def test_a_file_of_classes_from_the_command_line(

@@ -124,6 +124,9 @@ def read_hashed(home: Study) -> SampleTable:
         hashed = inspect(samples, to=home.inspection_path).samples
     except MissingExtraError:  # hashes need no extra; an audit asks for it when it wants to look at the pictures
         hashed = samples.hashed()
+    if home.read_samples().digest != samples.digest:
+        raise DataError(f"{home.samples_path} was made anew while its images were read, and stays as it is now. Run "
+                        "the command again.")  # fmt: skip
     home.write_samples(hashed)
     return hashed
 

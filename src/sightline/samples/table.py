@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sightline.artifacts import as_metadata, read_table, write_table
+from sightline.artifacts import as_metadata, read_table, write_table, written_whole
 from sightline.digests import digest_of, digest_of_rows, short
 from sightline.errors import DataError
 from sightline.images import PACKAGE, ImageReader
@@ -214,13 +214,14 @@ class SampleTable:
         return f"<p>{escape(repr(self))}</p><table><tr><th>key<th>split<th>label<th>status</tr>{rows}</table>"
 
     def write(self, samples: Path, classes: Path) -> None:
-        """Write samples.parquet and classes.parquet, each whole; roots beside them as relative paths, to move along.
+        """Write samples.parquet and classes.parquet, both or none; roots beside them as relative paths, to move along.
 
         Raises DataError for images that only this process has.
         """
         about = self.about_in(samples, self.digest)
-        write_table(classes, spaces_to_arrow(self.classes, self.spaces))
-        write_table(samples, self.table.replace_schema_metadata(as_metadata(about)))
+        with written_whole(classes) as beside:
+            write_table(beside, spaces_to_arrow(self.classes, self.spaces))
+            write_table(samples, self.table.replace_schema_metadata(as_metadata(about)))
 
     def about_in(self, samples: Path, digest: str) -> dict[str, Any]:
         """What the file of a table of this digest says beside its rows. Raises DataError as `write`."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sightline.artifacts import ROWS, as_metadata, table_written, write_table
+from sightline.artifacts import ROWS, as_metadata, table_written, write_table, written_whole
 from sightline.digests import RowsDigest
 from sightline.errors import DataError
 from sightline.samples.classes import spaces_to_arrow
@@ -28,7 +28,7 @@ class Written:
 
 
 def write_pieces(pieces: Iterable[SampleTable], samples: Path, classes: Path) -> Written:
-    """Write samples.parquet and classes.parquet of a table in pieces, each file whole; what `SampleTable.write` writes.
+    """Write samples.parquet and classes.parquet of a table in pieces, both or none; what `SampleTable.write` writes.
 
     The keys of no two pieces may lie between one another, so that all are known to be unique without keeping them:
     DataError.
@@ -49,7 +49,8 @@ def write_pieces(pieces: Iterable[SampleTable], samples: Path, classes: Path) ->
             yield piece.table
 
     wanted = pa.schema([SCHEMA.field(name) for name in (*IDENTITY, *FURTHER)])
-    with RowsDigest(wanted, samples.parent) as rows, table_written(samples, SCHEMA) as writer:
+    with (RowsDigest(wanted, samples.parent) as rows, written_whole(classes) as beside,
+          table_written(samples, SCHEMA) as writer):  # fmt: skip
         for group in _regrouped(tables()):
             rows.add(group)
             writer.write_table(group)
@@ -58,7 +59,7 @@ def write_pieces(pieces: Iterable[SampleTable], samples: Path, classes: Path) ->
             raise DataError("A table without pieces cannot be written.")
         identity = rows.hexdigest([*IDENTITY, *(name for name in FURTHER if name in further)])
         digest = last.digest_of_identity(identity, dropped)
-        write_table(classes, spaces_to_arrow(last.classes, last.spaces))
+        write_table(beside, spaces_to_arrow(last.classes, last.spaces))
         writer.add_key_value_metadata(as_metadata(last.about_in(samples, digest)))
     return Written(last=last, digest=digest)
 
