@@ -118,6 +118,11 @@ def test_a_missing_file_stays_a_row(folder: Path) -> None:
     assert read(folder, f"path,label\n{caption},y\na/1.jpg,x\n").keys == [caption, "a/1.jpg"]
 
 
+def test_blanks_around_a_path_are_of_the_name_where_there_is_such_a_file(folder: Path) -> None:
+    (folder / "a" / " 3.jpg ").write_bytes((folder / "a" / "1.jpg").read_bytes())
+    assert read(folder, "path,label\n a/1.jpg ,x\na/ 3.jpg ,y\n").keys == ["a/1.jpg", "a/ 3.jpg "]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -85,7 +85,7 @@ class _Part:
         path = need(names, PATH, "path of the image", source)
         label = find(names, LABEL) if split == "test" else need(names, LABEL, "label", source)
         split_column = find(names, SPLIT)
-        self.paths = [str(p).strip() if p is not None else "" for p in table[path]]
+        self.paths = [str(p) if p is not None else "" for p in table[path]]
         if not self.paths:
             raise DataError(f"{file} has a header and no rows.")
         values: Sequence[Any] = table[label] if label else [None] * len(self.paths)
@@ -140,8 +140,11 @@ def tables_in(folder: Path) -> list[Path]:
 
 def _place(folder: Path, path: str, part: _Part, i: int) -> tuple[str, str]:
     """Root alias and normalised POSIX path of a row."""
-    if not path:
+    named = path.strip()
+    if not named:
         raise DataError(f"{part.file}: row {i + 1} has an empty path.")
+    if named != path and not os.path.exists(folder / path):  # names may begin or end with a blank
+        path = named
     if "://" in path:
         raise DataError(f"{part.file}: row {i + 1} names {path!r}. Addresses are not fetched; list files on disk.")
     path = posixpath.normpath(path.replace("\\", "/"))
