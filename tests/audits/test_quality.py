@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +24,8 @@ from sightline.audits.unreadable import kind_of
 from tests.archives import write_tar, write_zip
 from tests.inspection.test_pictures import scene
 from tests.sources import encoded, jpeg, write_files
+
+BILINEAR = Image.Resampling.BILINEAR
 
 
 def kinds_of(found: Findings) -> dict[str, set[str]]:
@@ -52,6 +56,43 @@ def test_real_bad_files_are_told_for_what_they_are(shared_data: Any, tmp_path: P
     wanted = write_bad_files(tmp_path, shared_data("imagenet-originals"))
     told = kinds_of(audit(sl.index(tmp_path), checks=["quality", "unreadable", "exact-duplicates"]))
     assert {name: kinds - told.get(name, set()) for name, kinds in wanted.items()} == {name: set() for name in wanted}
+
+
+def test_real_photographs_of_a_camera_that_moved_or_of_a_poor_codec(
+    shared_data: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = sorted(shared_data("imagenet-originals").rglob("*.JPEG"))[5::42]
+    files: dict[str, bytes] = {}
+    for i, path in enumerate(paths):
+        image = Image.open(path).convert("RGB")
+        total = np.zeros((image.height, image.width, 3))
+        for far in np.linspace(-7.5, 7.5, 31):
+            right, down = (far * f(np.radians(15 * i)) for f in (np.cos, np.sin))
+            shifted = image.transform(image.size, Image.Transform.AFFINE, (1, 0, right, 0, 1, down), BILINEAR)
+            total += np.asarray(shifted)
+        moved, poor = Image.fromarray((total / 31).astype(np.uint8)), encoded(image, "WEBP", quality=0)
+        again = encoded(Image.open(io.BytesIO(poor)).convert("RGB"), "PNG")
+        files |= {f"healthy{i:02d}.jpg": path.read_bytes(), f"poor{i:02d}.webp": poor, f"again{i:02d}.png": again,
+                  f"moved{i:02d}.jpg": encoded(moved, "JPEG", quality=92)}  # fmt: skip
+    monkeypatch.setattr(sys.modules["sightline.audits.quality"], "USUAL", 1.0)  # each by itself
+    told = kinds_of(written(tmp_path / "r", files))
+    counts = {name: sum(kind in told.get(f, set()) for f in files if f.startswith(name))
+              for name, kind in (("moved", "blurred"), ("poor", "coarse"), ("again", "coarse"))}  # fmt: skip
+    assert len(paths) == 12
+    assert counts["moved"] >= 10, counts
+    assert counts["poor"] == counts["again"] >= 9, counts
+    assert [f for f in told if f.startswith("healthy") and told[f] & {"blurred", "coarse"}] == []
+
+
+def test_flat_blocks_are_coarse_and_said_to_be(tmp_path: Path) -> None:
+    files = {f"{i:02d}.png": encoded(scene(180, 240, seed=i), "PNG") for i in range(4)}
+    values = np.array(scene(180, 240, seed=5))
+    y, x = (np.arange(n) % 16 for n in values.shape[:2])
+    values[((y > 2) & (y < 13))[:, None] & ((x > 2) & (x < 13))] = 90
+    rows = written(tmp_path / "f", files | {"flat.png": encoded(Image.fromarray(values), "PNG")}).table.to_pylist()
+    (row,) = [r for r in rows if "coarse" in r["evidence"]]
+    assert row["subject"].endswith("flat.png")
+    assert "as by WebP or AVIF" in row["evidence"]
 
 
 def written(folder: Path, files: Mapping[str, bytes]) -> Findings:

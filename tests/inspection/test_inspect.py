@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -143,6 +144,23 @@ def test_a_newer_look_is_refused(many: SampleTable, tmp_path: Path, monkeypatch:
     read = inspect(many, to=tmp_path / "i.parquet").samples
     with pytest.raises(VersionError, match="newer version"):
         Inspection.read(tmp_path / "i.parquet", read)
+
+
+def test_what_an_older_version_measured_is_measured_again(
+    photo_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verb("index")(str(photo_folder), tmp_path / "study")
+    with monkeypatch.context() as before:
+        before.setattr(storing, "VERSION", values.VERSION - 1)
+        verb("split")(tmp_path / "study")
+    home = Study.open(tmp_path / "study")
+    older, about = pq.read_table(home.inspection_path), pq.read_metadata(home.inspection_path).metadata
+    kept = {values.ABOUT: about[values.ABOUT.encode()]}
+    pq.write_table(older.drop_columns(["flatness"]).replace_schema_metadata(kept), home.inspection_path)
+    with pytest.raises(OtherSamplesError, match="earlier version"):
+        Inspection.read(home.inspection_path, home.read_samples())
+    verb("audit")(tmp_path / "study", checks=["quality"])
+    assert len(Inspection.read(home.inspection_path, home.read_samples())) == 80
 
 
 def test_a_pass_that_ends_early_leaves_nothing(

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFilter
 
-from sightline.audits.oddities import BAR_STEP
+from sightline.audits.oddities import BAR_STEP, BLURRED, FLAT_BLOCKS, SOFT
 from sightline.images import Pixels
 from sightline.images.upright import oriented
-from sightline.inspection.measures import bars_of, blockiness_of, sharpness_of
+from sightline.inspection.measures import bars_of, blocks_of, sharpness_of
 from sightline.inspection.pictures import columns_of, picture_of, pixel_sums
 from sightline.samples import pixel_sums_of
 from tests.sources import encoded, picture
@@ -144,14 +144,96 @@ def test_a_blurred_ground_is_no_blurred_picture() -> None:
     assert sharpness_of(grey_of(portrait)) > 2 * sharpness_of(grey_of(soft))
 
 
+def moved(grey: Array, length: int, degrees: float) -> Array:
+    """What a camera sees that moves so far while it looks."""
+    padded = np.pad(grey.astype(np.float32), length, "reflect")
+    height, width = grey.shape
+    total, far = np.zeros((height, width)), np.linspace(-length / 2, length / 2, 4 * length)
+    for t in far:
+        down, right = (length + t * f(np.radians(degrees)) for f in (np.sin, np.cos))
+        for y, more in ((int(down), 1 - down % 1), (int(down) + 1, down % 1)):
+            for x, most in ((int(right), 1 - right % 1), (int(right) + 1, right % 1)):
+                total += more * most * padded[y : y + height, x : x + width]
+    return np.asarray((total / len(far)).round().astype(np.uint8))
+
+
+@pytest.mark.parametrize("degrees", range(0, 180, 15))
+def test_a_camera_that_moved_is_seen_whatever_its_way(degrees: int) -> None:
+    sharp = grey_of(scene())
+    assert sharpness_of(sharp) > SOFT
+    assert sharpness_of(moved(sharp, 12, degrees)) < BLURRED
+
+
+def test_a_way_of_whole_pixels_is_seen_in_the_half() -> None:
+    sharp = grey_of(scene()).astype(int)
+    jagged = sum(np.roll(sharp, (round(0.8 * t), t), (0, 1)) for t in range(-12, 13)) // 25
+    assert sharpness_of(jagged.astype(np.uint8)) < BLURRED
+
+
+def test_a_blur_is_as_much_whichever_its_direction() -> None:
+    noise = np.random.default_rng(0).normal(127, 60, (500, 500)).clip(0, 255).astype(np.uint8)
+    for sigma in (1.2, 1.6, 2.2):
+        along = np.zeros((500, 500))
+        diagonal = np.zeros((500, 500))
+        for k in range(-12, 13):
+            along += np.roll(noise, k, 1) * np.exp(-(k**2) / (2 * sigma**2))
+            diagonal += np.roll(noise, (k, k), (0, 1)) * np.exp(-(k**2) / sigma**2)
+        plain, slanted = (sharpness_of((v * (127 / v.mean())).astype(np.uint8)) for v in (along, diagonal))
+        assert slanted == pytest.approx(plain, rel=0.25), sigma
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(12, 90), st.integers(12, 90), st.integers(0, 9), st.sampled_from([0.0, 1.0, 3.0]))
+def test_sharpness_is_its_definition(height: int, width: int, seed: int, radius: float) -> None:
+    grey = grey_of(Image.fromarray(picture(height, width, 3, seed)).filter(ImageFilter.GaussianBlur(radius)))
+    assert sharpness_of(grey) == pytest.approx(plain_sharpness(grey), rel=1e-6, nan_ok=True)
+
+
+def plain_sharpness(grey: Array) -> float:
+    """In loops; of pictures whose tiles have contrast."""
+    rows, columns = min(8, grey.shape[0] // 4), min(8, max((grey.shape[1] - 6) // 4, 1))
+    height, width = grey.shape[0] // 4 // rows, (grey.shape[1] - 6) // columns
+    levels, found = grey.astype(int), []
+    for down, right in ((0, 1), (1, 1), (1, 0), (1, -1)):
+        ratios = []
+        for i in range(rows):
+            for j in range(columns):
+                near = far = 0
+                for y in range(4 * height * i, 4 * height * (i + 1), 4):
+                    for x in range(3 + width * j, 3 + width * (j + 1)):
+                        near += abs(levels[y + down, x + right] - levels[y, x])
+                        far += abs(levels[y + 3 * down, x + 3 * right] - levels[y, x])
+                if near >= 1.5 * height * width:
+                    ratios.append(far / (3 * near))
+        if ratios:
+            rest = 1 - sorted(ratios)[len(ratios) // 20]
+            found.append(1.5 * rest if 0 in (down, right) else 1.5 * rest / (2 - 1.5 * rest))
+    return max(min(found), 0) if found else float("nan")
+
+
 def test_blocks_are_seen_wherever_the_grid_lies() -> None:
     image = scene(200, 200)
     gentle, coarse = (Image.open(io.BytesIO(encoded(image, "JPEG", quality=q))) for q in (92, 4))
-    assert blockiness_of(grey_of(image)) < 1.3
-    assert blockiness_of(grey_of(gentle)) < 1.3
+    assert blocks_of(grey_of(image))[0] < 1.3
+    assert blocks_of(grey_of(gentle))[0] < 1.3
     cut = coarse.crop((3, 5, 190, 180))
-    assert blockiness_of(grey_of(coarse)) > 2
-    assert blockiness_of(grey_of(cut)) > 2
+    assert blocks_of(grey_of(coarse))[0] > 2
+    assert blocks_of(grey_of(cut))[0] > 2
+
+
+@pytest.mark.parametrize(("side", "is_seen"), [(16, True), (8, False), (14, False), (18, False), (24, False)])
+def test_flat_blocks_are_those_of_sixteen(side: int, is_seen: bool) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (400, 480), dtype=np.uint8)
+    y, x = (np.arange(n) % side for n in noise.shape)
+    inside = ((y > 2) & (y < side - 3))[:, None] & ((x > 2) & (x < side - 3))
+    flat = np.where(inside, np.uint8(90), noise)
+    assert (blocks_of(flat)[1] > FLAT_BLOCKS) == is_seen
+    assert (blocks_of(flat[5:, 11:])[1] > FLAT_BLOCKS) == is_seen
+    only_down = np.where(((y > 2) & (y < side - 3))[:, None], np.uint8(90), noise)
+    assert blocks_of(only_down)[1] < FLAT_BLOCKS
+    sky = np.where((np.arange(400) < 250)[:, None], np.uint8(200), noise)
+    assert abs(blocks_of(sky)[1]) < FLAT_BLOCKS / 2
+    assert np.isnan(blocks_of(flat[:127])).all()
 
 
 @settings(max_examples=30, deadline=None)

@@ -5,7 +5,8 @@
 | `luminance_…` | mean, standard deviation and percentiles of ITU-R 601 luminance |
 | `entropy` | of the luminance's histogram of 256 levels, in bits: 0 for one level, 8 for all alike |
 | `sharpness` | how quickly luminance changes, see `sharpness_of` |
-| `blockiness` | how much larger steps between the 8 × 8 blocks of a JPEG are than those inside, see `blockiness_of` |
+| `blockiness` | how much larger steps between the 8 × 8 blocks of a JPEG are than those inside, see `blocks_of` |
+| `flatness` | how much flatter the 16 × 16 blocks of WebP and AVIF are inside than around, see `blocks_of` |
 | `red` `green` `blue` | mean |
 | `saturation` | mean of (largest - smallest channel) / largest, of the thumbnail's pixels |
 | `chroma_max` | largest difference between two channels of a pixel of the thumbnail; 0 for a grey picture |
@@ -27,7 +28,7 @@ import numpy as np
 
 from sightline.images import Pixels
 from sightline.images.upright import oriented
-from sightline.inspection.measures import bars_of, blockiness_of, halved, sharpness_of
+from sightline.inspection.measures import bars_of, blocks_of, halved, sharpness_of
 from sightline.inspection.schema import BARS, MEASURES
 from sightline.samples import pixel_sums_of
 
@@ -46,6 +47,7 @@ class Picture(NamedTuple):
     """luminance_p1 … luminance_p99 of 16-bit images, whose histogram is too coarse."""
     sharpness: float
     blockiness: float
+    flatness: float
     transparent_share: float
     bars: tuple[int, int, int, int]
     bars_step: float
@@ -81,11 +83,12 @@ def picture_of(pixels: Pixels, side: int) -> Picture:
     every = max(min(grey.size // COUNTED, len(grey)), 1)
     histogram = cv2.calcHist([grey[::every]], [0], None, [256], [0, 256]).ravel().astype(np.float64)
     bars, step = bars_of(grey)
+    blockiness, flatness = blocks_of(grey)
     thumbnail = _thumbnail(values, levels, side, pixels.orientation)
     return Picture(
         histogram=histogram / histogram.sum(), percentiles=_fine_percentiles(values), sharpness=sharpness_of(grey),
-        blockiness=blockiness_of(grey), transparent_share=transparent, bars=_upright_bars(bars, pixels.orientation),
-        bars_step=step, colours=_colours(thumbnail), thumbnail=thumbnail,
+        blockiness=blockiness, flatness=flatness, transparent_share=transparent,
+        bars=_upright_bars(bars, pixels.orientation), bars_step=step, colours=_colours(thumbnail), thumbnail=thumbnail,
         tiny=cv2.resize(thumbnail, (16, 16), interpolation=cv2.INTER_AREA),
     )  # fmt: skip
 
@@ -182,7 +185,7 @@ def columns_of(pictures: Sequence[Picture | None]) -> dict[str, Array]:
         for k, name in enumerate(COLOURS):
             columns[name][seen] = [p.colours[k] for p in known]
         columns["corners"][seen], columns["border"][seen] = _edges(np.stack([p.tiny for p in known]))
-        for name in ("sharpness", "blockiness", "transparent_share", "bars_step"):
+        for name in ("sharpness", "blockiness", "flatness", "transparent_share", "bars_step"):
             columns[name][seen] = [getattr(p, name) for p in known]
         for k, name in enumerate(BARS):
             columns[name][seen] = [p.bars[k] for p in known]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-VERSION = 1
-"""Version of the table's schema; a reader refuses a newer one."""
+VERSION = 2
+"""Version of the table's columns and of what they mean. A reader refuses a newer one; what an older one holds is
+measured again."""
 
 FACTS = (
     pa.field("num_bytes", pa.int64()),  # of the payload, as the source stores it
@@ -27,8 +28,8 @@ FACTS = (
 
 MEASURES = (
     "luminance_mean", "luminance_std", "luminance_p1", "luminance_p5", "luminance_p50", "luminance_p95",
-    "luminance_p99", "entropy", "sharpness", "blockiness", "red", "green", "blue", "saturation", "chroma_max",
-    "colour_std", "transparent_share", "bars_step",
+    "luminance_p99", "entropy", "sharpness", "blockiness", "flatness", "red", "green", "blue", "saturation",
+    "chroma_max", "colour_std", "transparent_share", "bars_step",
 )  # fmt: skip
 """float32 columns about the picture; `inspection.pictures` defines each."""
 

@@ -27,7 +27,7 @@ ABOUT = "sightline.inspection"
 
 
 class OtherSamplesError(DataError):
-    """A stored inspection is of other samples, or of other files than they had."""
+    """A stored inspection is of other samples, of other files than they had, or of an earlier version's columns."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -107,10 +107,16 @@ class Inspection:
 
     @classmethod
     def read(cls, path: Path, samples: SampleTable) -> Inspection:
-        """What `inspect` stored of these samples. Raises DataError for another file or for other samples."""
+        """What `inspect` stored of these samples.
+
+        Raises DataError for another file, OtherSamplesError for other samples or the columns of an earlier version.
+        """
         try:
             with pq.ParquetFile(path) as file:
                 about = _about(file, path)
+                if about["version"] < VERSION:
+                    raise OtherSamplesError(f"{path} holds what an earlier version of Sightline measured. Remove it; "
+                                            "`sightline audit` makes it again.")  # fmt: skip
                 table = file.read(columns=SCHEMA.names)
         except FileNotFoundError:
             raise DataError(f"{path} does not exist. Make it: sightline audit STUDY") from None
