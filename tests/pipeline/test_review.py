@@ -61,8 +61,20 @@ def test_apply_writes_a_new_version_and_keeps_the_former(made: Material) -> None
     assert study.about["artifacts"]["samples"] == after.digest
     assert not study.decisions_path.exists()
     assert (study.directory / f"decisions-{short(made.samples.digest)}.csv").exists()
-    with pytest.raises(DataError, match="holds no decisions"):
+    with pytest.raises(DataError, match=r"holds no decisions; those before are carried out \(1 dropped, 1 relabelled"):
         review(study.directory, apply=True)
+
+
+def test_decisions_on_the_former_version_that_come_later_stay_where_they_are(made: Material) -> None:
+    """They are not those that were carried out; moved away unsaid they would be lost to who made them."""
+    decide(made, (0, "drop", {}))
+    first = made.study.decisions_path.read_bytes()
+    review(made.study.directory, apply=True)
+    decide(made, (6, "relabel", {"value": "bright"}))
+    later = made.study.decisions_path.read_bytes()
+    with pytest.raises(DataError, match=r"decisions were made on the samples"):
+        review(made.study.directory, apply=True)
+    assert made.study.decisions_path.read_bytes() == later != first
 
 
 def test_the_chain_says_what_is_of_the_former_version(made: Material) -> None:

@@ -102,6 +102,7 @@ def test_a_decision_is_on_disk_when_it_is_answered(ask: Callable[..., Answer], m
     ("said", "status"),
     [
         (b"no json", 400), (b"[]", 400), ({"n": "0", "action": "keep"}, 400), ({"n": True, "action": "keep"}, 400),
+        (b"[" * 50_000, 400),
         ({"n": 0, "action": "keep", "more": 1}, 400), ({"n": 0}, 409), ({"n": 0, "action": "drop", "target": 1}, 409),
         ({"n": 0, "action": "drop", "target": -1}, 409), ({}, 409), (b'{"n": 0, "why": "' + b"x" * 70_000 + b'"}', 400),
     ],

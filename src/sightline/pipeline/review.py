@@ -66,7 +66,10 @@ def _apply(home: Study) -> Outcome:
     samples = home.read_samples()
     _put_aside_applied(home, samples)
     if not read_decisions(home.decisions_path):
-        raise DataError(f"{home.decisions_path} holds no decisions. Make them: sightline review {home.directory}")
+        did = [r["did"] for r in home.reviews if r["to"] == samples.digest]
+        raise DataError(f"{home.decisions_path} holds no decisions"
+                        f"{f'; those before are carried out ({did[-1]})' if did else ''}. "
+                        f"Make {'further ones' if did else 'them'}: sightline review {home.directory}")  # fmt: skip
     with Journal(home.decisions_path) as journal:  # a review that goes on at the same time is refused
         correction = reviewing.corrected(samples, journal.decisions, day=f"{datetime.now(UTC):%Y-%m-%d}")
         splits = _splits_of(home, samples)
@@ -141,18 +144,27 @@ def _in_test(splits: Splits | None, correction: Correction) -> dict[str, int]:
 
 
 def _put_aside_applied(home: Study, samples: SampleTable) -> None:
-    """Finish what an interrupted `--apply` left: decisions that are in the table already."""
+    """Finish what an interrupted `--apply` left: decisions that are in the table already.
+
+    Where such decisions were put aside before, these are others, which somebody wrote later.
+    """
     made: Sequence[Decision] = read_decisions(home.decisions_path)
     for review in home.reviews:
-        if made and review["to"] == samples.digest and {d.table for d in made} == {short(review["of"])}:
+        is_of = bool(made) and {d.table for d in made} == {short(review["of"])}
+        if is_of and review["to"] == samples.digest and not _aside(home, review["of"]).exists():
             _put_aside(home, review["of"])
             return
 
 
 def _put_aside(home: Study, digest: str) -> None:
     """Move decisions that were carried out away, so that the next review begins anew."""
-    place, n = home.directory / f"decisions-{short(digest)}.csv", 1
+    place, n = _aside(home, digest), 1
     while place.exists():
         n += 1
         place = home.directory / f"decisions-{short(digest)}-{n}.csv"
     home.decisions_path.rename(place)
+
+
+def _aside(home: Study, digest: str) -> Path:
+    """Where decisions on the samples of this digest lie, once they were carried out."""
+    return home.directory / f"decisions-{short(digest)}.csv"

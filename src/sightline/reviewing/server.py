@@ -197,7 +197,7 @@ class _Handler(BaseHTTPRequestHandler):
             return None
         try:
             value = json.loads(self.rfile.read(int(length)))
-        except ValueError:
+        except (ValueError, RecursionError, TimeoutError):  # also brackets without end, or a body that never comes
             return None
         return value if isinstance(value, dict) else None
 
