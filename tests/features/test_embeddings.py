@@ -50,6 +50,9 @@ def test_arrays_in_table_order(tmp_path: Path) -> None:
     np.save(tmp_path / "o.npy", np.array([{}], object), allow_pickle=True)
     with pytest.raises(DataError, match=r"o\.npy is not a readable \.npy of numbers\. Write one with numpy\.save"):
         read_embeddings(tmp_path / "o.npy", samples)
+    (tmp_path / "empty.npy").touch()
+    with pytest.raises(DataError, match=r"empty\.npy is not a readable"):
+        read_embeddings(tmp_path / "empty.npy", samples)
     with pytest.raises(DataError, match=r"cannot be read \(No such file"):
         read_embeddings(tmp_path / "none.npy", samples)
     np.save(tmp_path / "w.npy", VALUES[:, :0])

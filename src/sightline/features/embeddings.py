@@ -68,7 +68,7 @@ def _of_array(path: Path, samples: SampleTable) -> Array:
         values = np.load(path, allow_pickle=False, mmap_mode="r")
     except OSError as e:
         raise DataError(f"{path} cannot be read ({e.strerror or e}). Give a .npy of numbers.") from None
-    except ValueError:  # numpy's advice is to load it unsafely
+    except (ValueError, EOFError):  # numpy's advice is to load it unsafely
         raise DataError(f"{path} is not a readable .npy of numbers. Write one with numpy.save.") from None
     if values.ndim != 2 or not values.shape[1] or len(values) != len(samples) or values.dtype.kind not in "fiu":
         raise DataError(f"{path} holds {values.dtype} of shape {values.shape}; embeddings are numbers of shape "
