@@ -14,8 +14,8 @@ from torch import nn
 from sightline.errors import ContractError, DataError
 from sightline.features import read_embeddings, write_embeddings
 from sightline.inference.embedding import embed
-from sightline.samples import SampleTable
-from tests.inference.material import classifier_for, small_net
+from sightline.samples import Classes, SampleTable
+from tests.inference.material import classifier_for, contract_for, small_net
 from tests.training.material import stripes
 
 
@@ -59,6 +59,9 @@ def test_labels_are_not_looked_at_and_classes_need_not_agree(samples: SampleTabl
     field = samples.table.schema.field(at)
     other = replace(samples, table=samples.table.set_column(at, field, pa.nulls(len(samples), pa.int32())))
     assert np.array_equal(embed(classifier_for(samples), samples).values, embed(classifier_for(samples), other).values)
+    strict = replace(classifier_for(samples), preprocessing=contract_for(samples).with_classes(samples.classes.ids))
+    foreign = replace(samples, table=other.table, classes=Classes(tuple("vwxyz"), tuple("vwxyz")))
+    assert np.array_equal(embed(strict, foreign).values, embed(strict, samples).values)
     few = classifier_for(samples, small_net(3))
     assert embed(few, samples.take(range(4))).values.shape == (4, 32)
 

@@ -92,6 +92,8 @@ def test_features_of_a_network_fitted_to_these_labels(divided: tuple[SampleTable
         else:
             found = embeddings_for(tmp_path / "e.parquet", samples, splits)
             assert found is not None
+            with pytest.raises(DataError, match="fitted to labels of these very samples"):  # of before a review
+                embeddings_for(tmp_path / "e.parquet", samples, splits, ["of others"])
     assert embeddings_for(None, samples, splits) is None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -46,7 +46,8 @@ def embed(classifier: Classifier, samples: SampleTable, *, batch_size: int | Non
         raise ContractError("the network has no last linear layer, and names none by get_classifier(); its features "
                             "cannot be told from its answers.")
     size = batch_size or int(np.clip(BATCH_PIXELS // math.prod(classifier.preprocessing.size), 8, 512))
-    loader = Loader(samples, preprocessing=classifier.preprocessing, batch_size=size, shuffle=False)
+    pixels_alone = replace(classifier.preprocessing, classes=())
+    loader = Loader(samples, preprocessing=pixels_alone, batch_size=size, shuffle=False)
     positions: list[int] = []
     rows: list[Array] = []
     classifier.module.eval()

@@ -27,7 +27,7 @@ def audit(study: str | Path, *, checks: Sequence[str] | None = None, without: Se
     home = Study.open(study)
     samples = read_hashed(home)
     splits = read_splits(home, samples) if home.splits_path.exists() else None
-    features = embeddings_for(embeddings, samples, splits)
+    features = embeddings_for(embeddings, samples, splits, [r["of"] for r in home.reviews])
     predicted = predictions_for(predictions, samples, splits, sorted(home.runs_path.glob("*")))
     require_given(checks, model, preprocessing)
     trial = trial_for(home, model, samples, splits, against=against, device=device)

@@ -16,14 +16,20 @@ from sightline.samples import SampleTable
 from sightline.splits import Splits
 
 
-def embeddings_for(path: str | Path | None, samples: SampleTable, splits: Splits | None) -> Embeddings | None:
-    """The embeddings in a file. Raises DataError for those of a network that was fitted to the labels to be judged."""
+def embeddings_for(
+    path: str | Path | None, samples: SampleTable, splits: Splits | None, former: Iterable[str] = ()
+) -> Embeddings | None:
+    """The embeddings in a file; `former` are digests of the samples before reviews, which share most labels.
+
+    Raises DataError for those of a network that was fitted to the labels to be judged.
+    """
     if path is None:
         return None
     embeddings = read_embeddings(Path(path), samples)
     fitted = embeddings.meta.get("digests", {})
     is_of_these = splits is not None and fitted.get("trained_on_splits") == splits.digest
-    if is_of_these or fitted.get("trained_on_samples") == samples.digest:  # other splits of them share most labels
+    # Other splits of them share most labels.
+    if is_of_these or fitted.get("trained_on_samples") in {samples.digest, *former}:
         raise DataError(f"{path} holds features of a network that was fitted to labels of these very samples: a wrong "
                         "label looks right to it. Give features of a network trained on other data, or leave "
                         "--embeddings out.")  # fmt: skip
