@@ -178,6 +178,17 @@ def test_unreadable() -> None:
     assert row["message"].startswith("damaged; ")
 
 
+def test_samples_of_several_classes_are_counted_for_each() -> None:
+    entry = {"space": "", "state": 1, "source": "dataset"}
+    rows = [{**sample(f"{i}", None), "labels": [{**entry, "id": 0}, *([{**entry, "id": 1}] if i < 5 else [])]}
+            for i in range(60)]  # fmt: skip
+    found = audit(samples_of(rows, 3))
+    assert [(r["subject"], r["message"]) for r in rows_of(found, "class-counts")] == [
+        ("b", "5 samples to learn from"), ("c", "no labelled sample at all: it can only be answered wrongly")]
+    (row,) = rows_of(found, "class-balance")
+    assert row["message"] == "a has 60 samples in all, b has 5: 12.0 to 1. Look at each class by itself."
+
+
 @pytest.mark.filterwarnings("error")
 def test_where_all_images_are_blank_that_is_all_that_is_said(tmp_path: Path) -> None:
     files = {f"c{i % 2}/{i}.png": encoded(Image.new("L", (32, 32), 5 * i), "PNG") for i in range(40)}

@@ -8,6 +8,7 @@ import numpy as np
 
 from sightline.audits.evidence import Array, Evidence
 from sightline.audits.findings import Finding
+from sightline.splits import shows_several
 
 UNEVEN = 3.0
 """Largest class over smallest, worth a note from here on."""
@@ -39,6 +40,8 @@ def _uneven(evidence: Evidence, split: str, counts: Array) -> list[Finding]:
     title = evidence.samples.classes.title
     share = float(counts[large] / counts.sum())
     advice = f" Always answering {title(large)} is right in {100 * share:.1f} % of cases; look at accuracy by class."
+    if shows_several(evidence.samples):
+        advice = " Look at each class by itself."
     return [
         Finding(
             level="warning" if ratio >= IMBALANCED else "info", subject="label", score=1 - 1 / ratio,

@@ -17,6 +17,7 @@ from sightline.preprocessing import Preprocessing
 from sightline.samples import SampleTable
 from sightline.similarity import NearPairs
 from sightline.splits import Splits
+from sightline.splits.labelling import labelling
 
 Array = np.ndarray[Any, Any]
 
@@ -107,9 +108,8 @@ class Evidence:
 
     @cached_property
     def counts(self) -> dict[str, Array]:
-        """Labelled samples of each class (int64) in each split that holds any; all in "all" where nothing is split."""
-        labels = np.array([-1 if v is None else v for v in self.labels], np.int64)
-        names = self.assigned if any(n is not None for n in self.assigned) else np.full(len(labels), "all", object)
-        present = [s for s in (*SPLITS, "all") if (names == s).any()]
-        size = len(self.samples.classes)
-        return {s: np.bincount(labels[(names == s) & (labels >= 0)], minlength=size) for s in present}
+        """Samples that show each class (int64) in each split that holds any; all in "all" where nothing is split."""
+        is_split = any(n is not None for n in self.assigned)
+        names = self.assigned if is_split else np.full(len(self.samples), "all", object)
+        shown = labelling(self.samples)
+        return {s: shown.counts(names == s) for s in (*SPLITS, "all") if (names == s).any()}
