@@ -18,7 +18,6 @@ from PIL import Image
 
 from sightline.errors import DecodeError
 from sightline.images import MAX_PIXELS, decode, pixels_of_pillow, sniff
-from sightline.images.decoding import codec_of
 from tests.sources import (
     ODD_BUT_READABLE,
     TRUNCATED,
@@ -31,7 +30,7 @@ from tests.sources import (
     png16,
 )
 
-LOSSLESS = ("PNG", "BMP", "TIFF", "WEBP", "PPM")
+LOSSLESS = ("PNG", "BMP", "TIFF", "WEBP", "PPM", "JPEG2000")
 
 
 @pytest.mark.parametrize("codec", LOSSLESS)
@@ -225,7 +224,8 @@ def test_damage_is_pixels_or_a_reason(where: int, flip: int) -> None:
 @given(st.binary(max_size=64))
 @settings(max_examples=60, deadline=None)
 def test_any_bytes_are_an_image_or_a_reason(data: bytes) -> None:
-    for head in (b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"BM", b"II*\0", b"RIFF0000WEBP", b"P5"):
+    for head in (b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"BM", b"II*\0", b"RIFF0000WEBP", b"P5 ",
+                 b"P2\n", b"\xff\x4f\xff\x51", b"\0\0\0\x20ftypavif"):  # fmt: skip
         for function in (sniff, decode):
             assert _reason(function, head + data) != ""
 
@@ -240,6 +240,41 @@ def test_sixteen_bit_colour_is_refused_not_cut() -> None:
         decode(data)
 
 
+@pytest.mark.parametrize(("name", "bits"), [("a.jp2", 16), ("a.ppm", 16), ("a.avif", 10)])
+def test_deep_colour_of_any_codec_is_refused_not_cut(name: str, bits: int, tmp_path: Path) -> None:
+    cv2 = pytest.importorskip("cv2")
+    deep = picture(40, 48).astype(np.uint16) << (bits - 8)
+    options = [cv2.IMWRITE_AVIF_DEPTH, bits] if name == "a.avif" else []
+    assert cv2.imwrite(str(tmp_path / name), deep, options)
+    data = (tmp_path / name).read_bytes()
+    with (tmp_path / name).open("rb") as file:
+        assert sniff(data).bits == sniff(file).bits == bits
+    with pytest.raises(DecodeError, match=rf"{bits}-bit RGB {name[2:]} is not supported"):
+        decode(data)
+
+
+@given(st.sampled_from([(b"P5", 255), (b"P5", 256), (b"P5", 4095), (b"P5", 65535), (b"P2", 4095)]), st.integers(0, 99))
+@settings(max_examples=30, deadline=None)
+def test_a_deep_pgm_is_drawn_out_to_sixteen_bits(kind: tuple[bytes, int], seed: int) -> None:
+    magic, most = kind
+    levels = np.random.default_rng(seed).integers(0, most + 1, (5, 7))
+    stored = levels.astype(">u2" if most > 255 else "u1").tobytes()
+    body = stored if magic == b"P5" else " ".join(map(str, levels.ravel())).encode()
+    data = magic + b"\n# a comment\n7 5\n%d\n" % most + body
+    pixels, header = decode(data), sniff(data)
+    deep = most > 255
+    assert (pixels.bits, header.bits, header.mode) == ((16, 16, "I;16") if deep else (8, 8, "L"))
+    assert np.array_equal(pixels.values[..., 0], np.round(levels * (65535 if deep else 255) / most))
+
+
+def test_of_avif_what_turns_it_is_told_and_not_applied() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = encoded(Image.fromarray(picture(6, 9)), "AVIF", exif=exif)
+    assert sniff(data).exif_orientation == decode(data).orientation == 6
+    assert decode(data).values.shape == (6, 9, 3)
+
+
 def test_float_pixels_are_refused() -> None:
     with pytest.raises(DecodeError, match="32-bit"):
         decode(encoded(Image.fromarray(np.ones((3, 4), np.float32)), "TIFF"))
@@ -252,19 +287,6 @@ def test_a_bomb_is_refused_by_its_header() -> None:
     for function in (sniff, decode):
         with pytest.raises(DecodeError, match="pixels"):
             function(data)
-
-
-@pytest.mark.parametrize(
-    ("head", "codec"),
-    [(b"\xff\xd8\xff\xe0", "jpeg"), (b"RIFF\x00\x00\x00\x00WEBPVP8 ", "webp"), (b"II*\0", "tiff"), (b"MM\0*", "tiff")],
-)
-def test_magic_bytes(head: bytes, codec: str) -> None:
-    assert codec_of(head) == codec
-
-
-def test_riff_that_is_sound_is_no_image() -> None:
-    with pytest.raises(DecodeError, match="not an image"):
-        codec_of(b"RIFF\0\0\0\0WAVEfmt ")
 
 
 @pytest.mark.parametrize(

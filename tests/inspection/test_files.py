@@ -57,12 +57,12 @@ def test_scans_greys_and_profiles() -> None:
     assert file_facts(encoded(PHOTO.convert("L"), "JPEG"))["subsampling"] == "4:0:0"
     assert file_facts(encoded(PHOTO, "JPEG"))["is_progressive"] is False
     assert file_facts(encoded(PHOTO, "JPEG", progressive=True))["is_progressive"] is True
-    for codec in ("JPEG", "PNG", "TIFF", "WEBP"):
+    for codec in ("JPEG", "PNG", "TIFF", "WEBP", "AVIF"):
         assert file_facts(encoded(PHOTO, codec, icc_profile=b"a profile"))["has_icc"] is True, codec
         assert file_facts(encoded(PHOTO, codec))["has_icc"] is False, codec
 
 
-@pytest.mark.parametrize("codec", ["JPEG", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("codec", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
 def test_camera_and_time(codec: str) -> None:
     # Pillow writes no directory below that of a TIFF: its time is the one of writing.
     times = {"taken": "2019:03:31 23:59:58", "written": "2020:01:01 00:00:00"}
@@ -81,7 +81,7 @@ def test_time_of_writing_stands_in_and_nonsense_says_nothing() -> None:
 
 def test_frames() -> None:
     frames = [Image.fromarray(picture(seed=s)) for s in range(5)]
-    for codec in ("GIF", "PNG", "WEBP", "TIFF"):
+    for codec in ("GIF", "PNG", "WEBP", "TIFF", "AVIF"):
         assert file_facts(encoded(frames[0], codec, save_all=True, append_images=frames[1:]))["num_frames"] == 5, codec
         assert file_facts(encoded(frames[0], codec))["num_frames"] == 1, codec
 
@@ -101,7 +101,7 @@ def test_beginnings(payload: bytes, name: str) -> None:
 
 SOURCES = [
     encoded(PHOTO, "JPEG", exif=tagged(make="m", taken="2019:03:31 23:59:58"), icc_profile=b"p" * 200),
-    *(encoded(PHOTO, codec, exif=tagged(make="m")) for codec in ("PNG", "WEBP", "TIFF")),
+    *(encoded(PHOTO, codec, exif=tagged(make="m")) for codec in ("PNG", "WEBP", "TIFF", "AVIF")),
     encoded(PHOTO, "GIF", save_all=True, append_images=[PHOTO.rotate(9)]),
 ]
 

@@ -55,10 +55,10 @@ GREY_CHROMA = 0.03
 CODECS = {
     ".jpg": "jpeg", ".jpeg": "jpeg", ".jpe": "jpeg", ".jfif": "jpeg", ".png": "png", ".gif": "gif", ".bmp": "bmp",
     ".tif": "tiff", ".tiff": "tiff", ".webp": "webp", ".jp2": "jp2", ".j2k": "jp2", ".ppm": "ppm", ".pgm": "ppm",
-    ".pbm": "ppm",
+    ".pbm": "ppm", ".avif": "avif",
 }  # fmt: skip
 NAMES = {"jpeg": "JPEG", "png": "PNG", "gif": "GIF", "bmp": "BMP", "tiff": "TIFF", "webp": "WebP", "jp2": "JPEG 2000",
-         "ppm": "PPM"}  # fmt: skip
+         "ppm": "PPM", "avif": "AVIF"}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -205,10 +205,10 @@ KINDS: tuple[Kind, ...] = (
     Kind(name="one-bit", level="info", score=0.2, is_in=_in_mode("1"), says=_plainly("1 bit: black and white alone")),
     Kind(name="sixteen-bit", level="info", score=0.3, is_in=lambda seen: seen.number("bits") == 16,
          says=_plainly("16 bits: tools that cut to 8 see another picture")),
-    Kind(name="animated", level="info", score=0.3, is_in=_has_frames("gif", "png", "webp"),
+    Kind(name="animated", level="info", score=0.3, is_in=_has_frames("gif", "png", "webp", "avif"),
          says=lambda seen, i: f"animated: {seen.column('num_frames')[i]:.0f} frames, of which the first counts"),
     Kind(name="pages", level="info", score=0.3,
-         is_in=lambda seen: (seen.column("num_frames") > 1) & ~_has_frames("gif", "png", "webp")(seen),
+         is_in=lambda seen: (seen.column("num_frames") > 1) & ~_has_frames("gif", "png", "webp", "avif")(seen),
          says=lambda seen, i: f"one of the {seen.column('num_frames')[i]:.0f} pages of its file"),
     Kind(name="exif-rotated", level="info", score=0.3, is_in=lambda seen: seen.number("exif_orientation") > 1,
          says=lambda seen, i: f"stored turned or mirrored (EXIF orientation {seen.number('exif_orientation')[i]:.0f}): "

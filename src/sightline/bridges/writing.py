@@ -13,7 +13,7 @@ from sightline.errors import DecodeError, MissingExtraError
 from sightline.images import Pixels
 from sightline.samples import SampleTable
 
-_ENCODED = frozenset(["jpeg", "png", "gif", "bmp", "tiff", "webp", "jp2", "ppm"])
+_ENCODED = frozenset(["jpeg", "png", "gif", "bmp", "tiff", "webp", "jp2", "ppm", "avif"])
 
 
 def to_huggingface(samples: SampleTable) -> Any:

@@ -16,7 +16,7 @@ SHARD_BYTES = 1_000_000_000
 """A shard takes no further sample that would make it larger."""
 BLOCK = 512
 SUFFIXES = {"jpeg": "jpg", "png": "png", "gif": "gif", "bmp": "bmp", "tiff": "tif", "webp": "webp", "jp2": "jp2",
-            "ppm": "ppm"}  # fmt: skip
+            "ppm": "ppm", "avif": "avif"}  # fmt: skip
 """Codec → name of its files."""
 
 

@@ -15,7 +15,7 @@ from sightline.formats.listing import Attributes, Format, Listing, split_of
 from sightline.formats.lmdb_pages import Entry, is_database, opened
 from sightline.formats.records import Records, entries_of, listing_of, names_beside, split_in
 from sightline.formats.wire import MalformedError
-from sightline.images.decoding import codec_of
+from sightline.images.codecs import codec_of
 
 DATA = "data.mdb"
 _SUFFIXES = (".lmdb", ".mdb")

@@ -21,7 +21,7 @@ from sightline.formats.listing import Attributes, Format, Listing
 from sightline.formats.records import KEY, Records, entries_of, files_of, listing_of, split_of_shard
 from sightline.formats.tf_example import Span, features_of, values_of
 from sightline.formats.wire import MalformedError
-from sightline.images.decoding import codec_of
+from sightline.images.codecs import codec_of
 from sightline.progress import track
 
 IMAGE = ("image/encoded", "image", "img", "image_bytes", "encoded", "jpeg", "jpg", "png", "image_raw", "image/raw")

@@ -18,6 +18,7 @@ import simplejpeg
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from sightline.errors import DataError, DecodeError
+from sightline.images.codecs import BEGINNING, PILLOW_FORMATS, SAYING_LATE, codec_of, depth_of
 
 
 def _limit(wanted: str) -> int:
@@ -33,19 +34,6 @@ _ADVICE = "set SIGHTLINE_MAX_PIXELS to accept larger images"
 if Image.MAX_IMAGE_PIXELS is not None and MAX_PIXELS > 2 * Image.MAX_IMAGE_PIXELS:
     Image.MAX_IMAGE_PIXELS = MAX_PIXELS  # Pillow refuses twice its own limit by itself
 
-_MAGIC: tuple[tuple[bytes, str], ...] = (
-    (b"\xff\xd8\xff", "jpeg"),
-    (b"\x89PNG\r\n\x1a\n", "png"),
-    (b"GIF87a", "gif"),
-    (b"GIF89a", "gif"),
-    (b"BM", "bmp"),
-    (b"II*\0", "tiff"),
-    (b"MM\0*", "tiff"),
-    (b"\0\0\0\x0cjP  ", "jp2"),
-    (b"P4", "ppm"), (b"P5", "ppm"), (b"P6", "ppm"),
-)  # fmt: skip
-_PILLOW_FORMATS = {"jpeg": "JPEG", "png": "PNG", "gif": "GIF", "bmp": "BMP", "tiff": "TIFF", "webp": "WEBP",
-                   "jp2": "JPEG2000", "ppm": "PPM"}  # fmt: skip
 _ORIENTATION_TAG = 0x0112
 _AS_STORED = {
     2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -64,7 +52,8 @@ class Header:
     """What the first bytes of an image say."""
 
     codec: str
-    """Sniffed from magic bytes, never from the file's name: jpeg | png | gif | bmp | tiff | webp | jp2 | ppm | raw."""
+    """Sniffed from magic bytes, never from the file's name: jpeg | png | gif | bmp | tiff | webp | jp2 | ppm |
+    avif | raw."""
     width: int
     """Pixels, as stored (before any rotation)."""
     height: int
@@ -90,29 +79,6 @@ class Pixels:
     """What the decoder of a JPEG complained of and went on; None: of nothing."""
 
 
-def codec_of(head: bytes) -> str:
-    """Codec named by the first 16 bytes. Raises DecodeError when they belong to no known image format."""
-    if not head:
-        raise DecodeError("empty file (0 bytes)")
-    for magic, codec in _MAGIC:
-        if head.startswith(magic):
-            return codec
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return "webp"
-    raise DecodeError(f"not an image{_but(head[:16])}: begins with {head[:12]!r}")
-
-
-def _but(head: bytes) -> str:
-    """What begins like this, where people would know: the page of a server that had no image, a list, …"""
-    try:
-        text = head.decode()
-    except UnicodeDecodeError:
-        return ""
-    if text.lstrip("\ufeff \t\r\n").lower().startswith(("<!doctype", "<html", "<head", "<?xml", "<body", "<script")):
-        return " but a page of HTML or XML"
-    return " but text" if all(c.isprintable() or c.isspace() for c in text) else ""
-
-
 def sniff(source: bytes | IO[bytes]) -> Header:
     """Header of an encoded image without decoding its pixels. Raises DecodeError with a short reason."""
     if isinstance(source, bytes):
@@ -123,6 +89,8 @@ def sniff(source: bytes | IO[bytes]) -> Header:
     stream = source
     head = stream.read(26)
     codec = codec_of(head)
+    if codec in SAYING_LATE:
+        head += stream.read(BEGINNING)
     is_silent = codec == "png" and _is_silent_png(stream)
     stream.seek(0)
     with _opened(stream, codec) as image:
@@ -130,7 +98,8 @@ def sniff(source: bytes | IO[bytes]) -> Header:
         width, height = image.size
         if codec == "tiff" and orientation is not None and orientation >= 5:  # Pillow tells the size that it will have
             width, height = height, width
-        return Header(codec, width, height, image.mode, _bits(image, head), orientation)
+        mode = "I;16" if _is_deep_grey(image) else image.mode
+        return Header(codec, width, height, mode, _bits(image, codec, head), orientation)
 
 
 def _is_silent_png(stream: IO[bytes]) -> bool:
@@ -205,7 +174,7 @@ def _decode_jpeg(data: bytes) -> Pixels | str | None:
 
 def _decode_with_pillow(data: bytes, codec: str) -> Pixels:
     with _opened(io.BytesIO(data), codec) as image:
-        return _pixels_of(image, codec, _bits(image, data[:26]))
+        return _pixels_of(image, codec, _bits(image, codec, data[:BEGINNING]))
 
 
 def pixels_of_pillow(image: Image.Image) -> Pixels:
@@ -214,14 +183,15 @@ def pixels_of_pillow(image: Image.Image) -> Pixels:
     Its orientation is what its EXIF still says. 16-bit colour has been cut to 8 bits when Pillow opened it: give
     `decode` the file's bytes where that matters. Raises DecodeError for anything that cannot be decoded completely.
     """
-    return _pixels_of(image, (image.format or "image").lower(), _bits(image, b""))
+    codec = (image.format or "image").lower()
+    return _pixels_of(image, codec, _bits(image, codec, b""))
 
 
 def _pixels_of(image: Image.Image, codec: str, bits: int) -> Pixels:
-    if bits == 16 and not image.mode.startswith("I;16"):
-        raise DecodeError(f"16-bit {image.mode} {codec} is not supported: it would be cut to 8 bits unseen")
     if bits > 16:
         raise DecodeError(f"{bits}-bit pixels (mode {image.mode}) are not supported")
+    if bits > 8 and not _is_deep_grey(image):
+        raise DecodeError(f"{bits}-bit {image.mode} {codec} is not supported: it would be cut to 8 bits unseen")
     is_tiff = image.format == "TIFF"
     orientation = _orientation(image) or 1 if is_tiff else 1
     try:
@@ -249,7 +219,7 @@ def _target_mode(image: Image.Image) -> str:
 
 def _opened(stream: IO[bytes], codec: str) -> Image.Image:
     try:
-        image: ImageFile.ImageFile = Image.open(stream, formats=[_PILLOW_FORMATS[codec]])
+        image: ImageFile.ImageFile = Image.open(stream, formats=[PILLOW_FORMATS[codec]])
     except Image.DecompressionBombError:
         raise DecodeError(f"more than {MAX_PIXELS:,} pixels; {_ADVICE}") from None
     except UnidentifiedImageError:
@@ -269,15 +239,18 @@ def _cut_webp(stream: IO[bytes]) -> str:
     return f"truncated, {there:,} of {told:,} bytes: " if there < told else ""
 
 
-def _bits(image: Image.Image, head: bytes) -> int:
-    if image.format == "PNG" and len(head) > 24 and head[24] == 16:
-        return 16  # Pillow opens 16-bit RGB as 8-bit "RGB"; the IHDR chunk tells
-    if image.mode.startswith("I;16"):
+def _bits(image: Image.Image, codec: str, head: bytes) -> int:
+    if _is_deep_grey(image):
         return 16
     if image.format == "TIFF":
         stored = image.tag_v2.get(258, (8,))  # type: ignore[attr-defined]
         return max(max(stored), 8) if isinstance(stored, tuple) else max(int(stored), 8)
-    return 32 if image.mode in {"I", "F"} else 8
+    return 32 if image.mode in {"I", "F"} else depth_of(codec, head)
+
+
+def _is_deep_grey(image: Image.Image) -> bool:
+    """Whether Pillow gives the levels of 16 bits; those of a PGM with fewer are drawn out to 16, in its mode of 32."""
+    return image.mode.startswith("I;16") or (image.format == "PPM" and image.mode == "I")
 
 
 def _orientation(image: Image.Image) -> int | None:

@@ -6,17 +6,18 @@ verdict.
 
 from __future__ import annotations
 
+import io
 import struct
 from collections.abc import Iterator
 from typing import Any
 
+from PIL import Image
+
+from sightline.errors import DecodeError
+from sightline.images.codecs import PILLOW_FORMATS, codec_of
 from sightline.inspection.exif import exif_facts
 from sightline.inspection.jpeg import jpeg_facts
 
-_MAGIC = (
-    (b"\xff\xd8\xff", "jpeg"), (b"\x89PNG\r\n\x1a\n", "png"), (b"GIF87a", "gif"), (b"GIF89a", "gif"),
-    (b"II*\0", "tiff"), (b"MM\0*", "tiff"), (b"II+\0", "tiff"), (b"MM\0+", "tiff"), (b"\0\0\0\x0cjP  ", "jp2"),
-)  # fmt: skip
 _MAX_PAGES = 1 << 16
 _ICC_TAG = 34675
 
@@ -28,23 +29,21 @@ def file_facts(payload: bytes) -> dict[str, Any]:
     told = _TELLERS.get(begins_as)
     try:
         return facts | (told(payload) if told is not None else {})
-    except (struct.error, IndexError, ValueError, UnicodeError, OverflowError):
+    except (struct.error, IndexError, ValueError, UnicodeError, OverflowError, OSError, SyntaxError,
+            Image.DecompressionBombError):  # fmt: skip
         return facts
 
 
 def beginning_of(payload: bytes) -> str:
-    """What the first bytes are: jpeg | png | gif | tiff | jp2 | webp | bmp | ppm, or empty | html | text | unknown."""
+    """What the first bytes are: a codec (`images.Header`), or empty | html | text | unknown."""
     if not payload:
         return "empty"
-    for magic, name in _MAGIC:
-        if payload.startswith(magic):
-            return name
-    if payload[:4] == b"RIFF" and payload[8:12] == b"WEBP":
-        return "webp"
-    if payload[:2] == b"BM" and payload[6:10] == b"\0\0\0\0":
-        return "bmp"
-    if payload[:2] in {b"P1", b"P2", b"P3", b"P4", b"P5", b"P6"} and payload[2:3].isspace():
-        return "ppm"
+    try:
+        codec = codec_of(payload[:16])
+    except DecodeError:
+        codec = ""
+    if codec and (codec != "bmp" or payload[6:10] == b"\0\0\0\0"):  # BM begins words, too
+        return codec
     head = payload[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if head.startswith((b"<!doctype html", b"<html", b"<head", b"<script", b"<?xml", b"<body", b"<svg")):
         return "html"
@@ -127,4 +126,11 @@ def _of_tiff(payload: bytes) -> dict[str, Any]:
     return facts | {"num_frames": max(pages, 1)}
 
 
-_TELLERS = {"jpeg": jpeg_facts, "png": _of_png, "webp": _of_webp, "gif": _of_gif, "tiff": _of_tiff}
+def _of_avif(payload: bytes) -> dict[str, Any]:
+    # Its boxes lead to its facts by tables of offsets; Pillow's parser reads those, and no pixel.
+    with Image.open(io.BytesIO(payload), formats=[PILLOW_FORMATS["avif"]]) as image:
+        facts = {"num_frames": min(getattr(image, "n_frames", 1), _MAX_PAGES), "has_icc": "icc_profile" in image.info}
+        return facts | exif_facts(image.info.get("exif", b"").removeprefix(b"Exif\0\0"))
+
+
+_TELLERS = {"jpeg": jpeg_facts, "png": _of_png, "webp": _of_webp, "gif": _of_gif, "tiff": _of_tiff, "avif": _of_avif}
