@@ -27,6 +27,7 @@ from sightline.formats import (
     zip_folders,
 )
 from sightline.formats.members import tidied
+from sightline.inspection import inspect
 from tests.archives import tar_bytes, write_tar, write_zip
 from tests.sources import jpeg, write_files
 
@@ -212,6 +213,7 @@ def test_links_lead_to_what_they_name_inside(tmp_path: Path) -> None:
     assert samples.column("key")[2:5] == ["train/a/6.jpg", "train/a/7.jpg", "train/a/8.jpg"]
     assert [samples.reader().payload(i) for i in (2, 3)] == [jpeg(1), jpeg(1)]
     assert "'/etc/passwd', which is no file of the archive" in samples.column("reason")[4]
+    assert inspect(samples).samples.column("reason") == samples.column("reason"), "a full read goes on behind it"
     assert any("1 devices or pipes" in note for note in samples.notes)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 
 from sightline.errors import DataError, DecodeError
 from sightline.images import ImageReader, decode, resolve_root
-from sightline.images.containers import arrays, parquet
+from sightline.images.containers import RANGES, arrays, parquet
 from sightline.samples import IMAGE
 from tests.sources import idx_bytes, jpeg, picture, write_files, write_hub
 
@@ -119,12 +120,26 @@ def test_pixels_from_a_payload_read_before(tmp_path: Path) -> None:
 
 
 def test_what_another_version_wrote_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="Unknown container 'tar'"):
-        reader(tmp_path, {"path": "x", "container": "tar"}).payload(0)
+    with pytest.raises(DataError, match="Unknown container 'rat'"):
+        reader(tmp_path, {"path": "x", "container": "rat"}).payload(0)
     write_files(tmp_path, {"x": bytes(4)})
     odd = {"path": "x", "container": "idx", "offset": 0, "length": 4, "codec": "raw", "layout": "f4:1"}
     with pytest.raises(DataError, match="Unknown raw layout"):
         reader(tmp_path, odd).pixels(0)
+
+
+@pytest.mark.parametrize("container", sorted(RANGES))
+def test_an_image_without_a_range_is_none(container: str, tmp_path: Path) -> None:
+    with pytest.raises(DecodeError):
+        reader(tmp_path, {"path": "x", "container": container}).payload(0)
+
+
+def test_a_link_to_a_device_or_a_pipe_has_no_end(tmp_path: Path) -> None:
+    (tmp_path / "zero").symlink_to("/dev/zero")
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("zero", "pipe"):
+        with pytest.raises(DecodeError, match="not a file but a device or a pipe"):
+            reader(tmp_path, {"path": name, "container": "file"}).payload(0)
 
 
 def test_roots(tmp_path: Path) -> None:

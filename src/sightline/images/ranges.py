@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import threading
 import weakref
 from pathlib import Path
@@ -11,6 +12,18 @@ from sightline.errors import DecodeError
 
 MAX_OPEN = 512
 """Files kept open; others are opened for each read, because a process may have 1,024 files."""
+
+
+def whole_file(path: Path) -> bytes:
+    """Bytes of a file. Raises OSError; DecodeError for a device or a pipe, to which a link may lead: it has no end."""
+    with open(path, "rb", opener=_opened_at_once) as f:
+        if stat.S_ISCHR(mode := os.fstat(f.fileno()).st_mode) or stat.S_ISFIFO(mode):
+            raise DecodeError("not a file but a device or a pipe")
+        return f.read()
+
+
+def _opened_at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))  # a pipe would be waited for
 
 
 class Ranges:

@@ -13,10 +13,10 @@ from typing import Any
 import pyarrow as pa
 
 from sightline.errors import DataError, DecodeError
-from sightline.images.containers import CONTAINERS, Container, Reference, opened
+from sightline.images.containers import CONTAINERS, RANGES, Container, Reference, opened
 from sightline.images.decoding import Pixels, decode
 from sightline.images.partial import upper_rows
-from sightline.images.ranges import Ranges
+from sightline.images.ranges import Ranges, whole_file
 from sightline.images.raw import pixels_of_raw
 from sightline.images.remote import Remote, is_address
 from sightline.images.shards import Shards, damaged
@@ -81,7 +81,7 @@ class ImageReader:
         container, path = self._get("container", i), self.path(i)
         try:
             if container == "file":
-                return path.read_bytes()
+                return whole_file(path)
             if container == "packed":
                 return self._shards.payload(*self._packed(i))
             found = self._container(container)
@@ -137,6 +137,8 @@ class ImageReader:
         start, length = self._get("offset", i), self._get("length", i)
         if start is None or length is None:
             container = self._get("container", i)
+            if container in RANGES:
+                raise DecodeError(f"no bytes of {path.name} are known for it")
             raise DataError(f"Unknown container {container!r} in the sample table; it was made by another version.")
         try:
             return self._ranges.read(str(path), start, start + length)

@@ -51,6 +51,9 @@ class PixelContainer(Container, Protocol):
 ARCHIVES = frozenset(["tar", "tar.tar", "zip", "zip.compressed", "zip.encrypted"])
 """Containers whose members are files with names of their own."""
 
+RANGES = ARCHIVES | {"tfrecord", "mds", "litdata", "lmdb"}
+"""Containers whose images are byte ranges; without one there is no image, and the row says why."""
+
 CONTAINERS = {
     "parquet": "parquet:Parquet",
     "idx": "arrays:ByteArrays",
