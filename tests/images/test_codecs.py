@@ -61,6 +61,11 @@ def test_any_bytes_have_a_depth(codec: str, data: bytes) -> None:
         assert 8 <= depth_of(codec, head + data) < 1 << 10
 
 
+@pytest.mark.parametrize("filler", [b" ", b"#", b"\n", b"#\n", b"1", b"1 ", b"# 1\n "])
+def test_a_header_without_end_is_judged_at_once(filler: bytes) -> None:
+    assert depth_of("ppm", (b"P5 " + filler * BEGINNING)[:BEGINNING]) == 8
+
+
 def test_a_pixel_that_reads_like_a_box_is_none() -> None:
     assert depth_of("avif", b"....mdat.....av1C\x81\x00\x60\x00") == 8
     assert depth_of("avif", b".........av1C\x81\x00\x60\x00mdat") == 12

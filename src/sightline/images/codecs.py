@@ -38,7 +38,7 @@ SAYING_LATE = frozenset(["jp2", "ppm", "avif"])
 BEGINNING = 1 << 16
 """Bytes in which `depth_of` looks."""
 
-_PPM = re.compile(rb"P[2356](?:\s+|#[^\n]*\n)*\d+(?:\s+|#[^\n]*\n)+\d+(?:\s+|#[^\n]*\n)+(\d+)")
+_PPM = re.compile(rb"P[2356](?:(?:\s|#[^\n]*\n)+\d{1,9}){2}(?:\s|#[^\n]*\n)+(\d{1,9})")
 
 
 def codec_of(head: bytes) -> str:
@@ -50,7 +50,7 @@ def codec_of(head: bytes) -> str:
             return codec
     for at, magic, name in _FOREIGN:
         if head.startswith(magic, at):
-            raise DecodeError(f"{name} is not supported; save it as JPEG or PNG")
+            raise DecodeError(f"{name} is not supported; save what it shows as JPEG or PNG")
     raise DecodeError(f"not an image{_but(head[:16])}: begins with {head[:12]!r}")
 
 
