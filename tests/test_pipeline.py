@@ -193,6 +193,16 @@ def test_one_photo_folder_from_end_to_end(photo_folder: Path, tmp_path: Path) ->
     assert len(Ledger(study / "ledger.jsonl").looks(sealed.fingerprint)) == 1
 
 
+@pytest.mark.parametrize("wrong", [{"changes": ["epochs=1"]}, {"recipe": "cifer10.fast"}])
+def test_a_recipe_that_cannot_be_is_told_before_the_audit(
+    wrong: dict[str, Any], photo_folder: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(RecipeError, match=r"epochs|cifer10"):
+        verb("run")(str(photo_folder), tmp_path / "s", **wrong, tell=str)
+    assert (tmp_path / "s/samples.parquet").exists()
+    assert not (tmp_path / "s/findings.parquet").exists()
+
+
 def test_failing_checklist_stops_run(photo_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     line = {"name": "layout", "level": "fail", "message": "no.", "todo": "Do this."}
     failing = Outcome(verb="check", summary="0 of 1 pass", is_good=False, facts={"checks": [line]})

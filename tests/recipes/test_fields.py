@@ -53,7 +53,7 @@ def test_set_changes_one_field(assignment: str, path: str, value: Any) -> None:
         ("batch_size=2.5", "batch_size must be a whole number, got 2.5"),
         ("precision=float16", "precision must be 'auto' or 'float32' or 'bfloat16', got 'float16'"),
         ("duration=Epoch(5)", "no part 'Epoch'. Did you mean 'Epochs'?"),
-        ("duration=5", "duration must be a Epochs or a Steps, got 5"),
+        ("duration=5", "duration must be Epochs(…) or Steps(…), got 5"),
         ("duration=Epochs(0)", "duration must be longer than nothing"),
         ("duration=Epochs(-1)", "must be ≥ 0"),
         ("optimizer=AdamW(lr=1, speed=2)", "AdamW has no field 'speed'"),

@@ -18,6 +18,7 @@ from sightline.ledger import Ledger
 from sightline.metrics import Score
 from sightline.pipeline import data, listing, models, page, splitting
 from sightline.pipeline.outcome import Outcome
+from sightline.pipeline.recipe import recipe_for
 from sightline.pipeline.results import Results
 from sightline.runs import checkpoint_of
 from sightline.samples import SampleTable
@@ -54,6 +55,8 @@ def run(source: str, study: str | Path, *, limit: float | None = None, classes: 
         return outcome
 
     stage(lambda: _index(source, home, reading))
+    # A word that is misspelt is told before the audit, not after it.
+    recipe_for(Study.open(home).read_samples(), recipe, changes, pretrained=pretrained)
     stage(lambda: _split(home, asked))
     stage(lambda: _audit(home))
     _require_look(home, note)

@@ -155,5 +155,7 @@ def _words(hint: Any) -> str:
         return " or ".join(repr(a) for a in args)
     if origin is not None:
         return str(hint)
+    if isinstance(hint, type) and dataclasses.is_dataclass(hint):
+        return f"{hint.__name__}(…)"
     plain = {float: "a number", int: "a whole number", str: "text", bool: "true or false", type(None): "none"}
     return plain.get(hint, f"a {getattr(hint, '__name__', hint)}")
