@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from sightline.audits.oddities import CODECS, NAMES
 from sightline.audits.unreadable import kind_of
+from sightline.conversion.tar_shards import SUFFIXES
 from sightline.errors import DecodeError
 from sightline.images import decode
 from sightline.images.codecs import BEGINNING, PILLOW_FORMATS, codec_of, depth_of
@@ -32,6 +34,11 @@ def test_what_pillow_writes_is_known(codec: str) -> None:
 )  # fmt: skip
 def test_magic_bytes(head: bytes, codec: str) -> None:
     assert codec_of(head) == codec
+
+
+def test_each_codec_has_a_name_and_a_suffix() -> None:
+    assert set(NAMES) == set(CODECS.values()) == set(SUFFIXES) == set(PILLOW_FORMATS)
+    assert {f".{suffix}" for suffix in SUFFIXES.values()} <= set(CODECS)
 
 
 def test_a_tiff_of_more_than_four_gigabytes_is_one() -> None:

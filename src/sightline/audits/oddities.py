@@ -162,8 +162,8 @@ KINDS: tuple[Kind, ...] = (
          says=lambda seen, i: f"damaged, and decoded by guessing: {seen.column('complaint')[i]}"),
     Kind(name="wrong-extension", level="warning", score=0.4, usual="warning",
          is_in=_each(lambda suffix, codec: suffix != "" and CODECS.get(suffix) != codec),
-         says=lambda seen, i: f"named {seen.column('suffix')[i]}, but it is a {NAMES[seen.text('codec')[i]]}: tools "
-                              "that go by the name cannot read it"),
+         says=lambda seen, i: f"named {seen.column('suffix')[i]}, but its bytes are {NAMES[seen.text('codec')[i]]}: "
+                              "tools that go by the name cannot read it"),
     Kind(name="blank", level="warning", score=0.9,
          is_in=_is_blank,
          says=_with_share("luminance_mean", "blank: one colour, at {} of full brightness")),
@@ -194,7 +194,7 @@ KINDS: tuple[Kind, ...] = (
          says=lambda seen, i: f"elongated: {seen.size[1][i]:.0f} × {seen.size[0][i]:.0f} pixels, "
                               f"{seen.aspect[i]:.1f} to 1"),
     Kind(name="no-extension", level="info", score=0.2, is_in=_each(lambda suffix, codec: suffix == ""),
-         says=lambda seen, i: f"its name has no extension; it is a {NAMES[seen.text('codec')[i]]}"),
+         says=lambda seen, i: f"its name has no extension; its bytes are {NAMES[seen.text('codec')[i]]}"),
     Kind(name="cmyk", level="info", score=0.3, is_in=_in_mode("CMYK"),
          says=_plainly("CMYK, converted to RGB without its profile")),
     Kind(name="alpha", level="info", score=0.3,

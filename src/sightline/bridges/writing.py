@@ -11,9 +11,8 @@ import numpy as np
 from sightline.conversion.png import png_of
 from sightline.errors import DecodeError, MissingExtraError
 from sightline.images import Pixels
+from sightline.images.codecs import PILLOW_FORMATS
 from sightline.samples import SampleTable
-
-_ENCODED = frozenset(["jpeg", "png", "gif", "bmp", "tiff", "webp", "jp2", "ppm", "avif"])
 
 
 def to_huggingface(samples: SampleTable) -> Any:
@@ -55,7 +54,7 @@ def _rows(samples: SampleTable, rows: np.ndarray[Any, Any]) -> Iterator[dict[str
     containers = part.table["image"].combine_chunks().field("container").to_pylist()
     keys, labels = part.column("key"), part.column("label")
     for i, row in enumerate(rows.tolist()):
-        is_encoded = codecs[i] in _ENCODED and crops[i] is None and containers[i] != "tiff"
+        is_encoded = codecs[i] in PILLOW_FORMATS and crops[i] is None and containers[i] != "tiff"
         try:
             found = reader.payload(row) if is_encoded else reader.pixels(row)
         except DecodeError:

@@ -14,7 +14,7 @@ from itertools import repeat
 
 from sightline.errors import DataError, DecodeError
 from sightline.formats.listing import split_of
-from sightline.images.codecs import codec_of
+from sightline.images.codecs import PILLOW_FORMATS, codec_of
 
 IMAGE_SUFFIXES = frozenset([
     ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".jp2", ".j2k", ".ppm", ".pgm",
@@ -28,7 +28,7 @@ NOT_IMAGES = frozenset([
 ])  # fmt: skip
 """Names of files that live beside images and are none: counted, not taken for samples."""
 
-UNMISTAKABLE = frozenset(["jpeg", "png", "gif", "tiff", "webp", "jp2", "avif"])
+UNMISTAKABLE = frozenset(PILLOW_FORMATS) - {"bmp", "ppm"}
 """Codecs with first bytes that no text has."""
 
 Tree = Mapping[str, Sequence[str]]
